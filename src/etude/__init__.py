@@ -1,0 +1,3 @@
+"""A learning-rate workbench for PyTorch."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""From traces to findings, with numpy and scipy alone."""

@@ -1,0 +1,1 @@
+"""The nouns of Étude: frozen records, protocols, errors. No behaviour beyond validation."""

@@ -1,0 +1,1 @@
+"""Étude for people's own training loops."""

@@ -1,0 +1,1 @@
+"""Findings and traces for a reader: terminal, one HTML file, PNG."""

@@ -1,0 +1,1 @@
+"""Static multipliers and the rules they come from."""

@@ -1,0 +1,1 @@
+"""Step to multiplier: pure functions that compose."""

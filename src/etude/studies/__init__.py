@@ -1,0 +1,1 @@
+"""The études: a question, the runs that answer it, the findings."""

@@ -1,0 +1,1 @@
+"""Model, data and loss: the built-in ones, and anyone's own."""

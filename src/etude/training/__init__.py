@@ -1,0 +1,1 @@
+"""The lanes: engines, update rules, measures. The only training loop."""
