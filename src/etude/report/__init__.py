@@ -1,1 +1,1 @@
-"""Findings and traces for a reader: terminal, one HTML file, PNG."""
+"""Findings and traces, said: one HTML file, the terminal, JSON, a PNG. Imports nothing of torch."""
