@@ -1,8 +1,8 @@
 """The page of a study before it has a medium or a language.
 
 ``studies`` builds a ``Page``; the terminal, the HTML file, the JSON text and the PNG are made from it. Text is a
-``Message`` when it has to be said in the reader's language, and a plain ``str`` when it is a name, a number or a command
-that reads the same in every language.
+``Message`` when it has to be said in the reader's language, and a plain ``str`` when it is a name, a number or a
+command that reads the same in every language.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A learning rate on the axis of a figure, and the interval around it (``low <= value <= high``) if there is one."""
+    """A learning rate on the axis of a figure, and the interval around it, if there is one."""
 
     value: float
     low: float | None = None
@@ -66,7 +66,7 @@ class Series:
     Attributes:
         name: In the legend.
         mean: The line (L,).
-        points: One value per learning rate and seed (L, S), drawn as dots; ``None`` for a line without data, such as 2/η.
+        points: One value per learning rate and seed (L, S), drawn as dots; ``None`` for a mere line such as 2/η.
         low: Lower end of the interval of the mean (L,), or ``None``.
         high: Upper end (L,), or ``None``.
     """
