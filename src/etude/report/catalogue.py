@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -41,9 +41,9 @@ def say(message: Message | str, language: Language = "en") -> str:
     needed = placeholders(sentences[language])
     if needed != set(message.values):
         raise ValueError(
-            f"message {message.key!r} needs the values {sorted(needed)}, got {sorted(message.values)}: pass exactly those"
+            f"message {message.key!r} needs {sorted(needed)}, got {sorted(message.values)}: pass exactly those values"
         )
-    return _TYPESETTER.vformat(sentences[language], (), message.values)
+    return _TYPESETTER.vformat(sentences[language], (), dict(message.values))
 
 
 @cache
@@ -96,14 +96,11 @@ def _checked(key: str, sentences: dict[str, str]) -> Sentences:
 class _Typesetter(string.Formatter):
     """``str.format``, but numbers are printed by ``number``."""
 
-    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
-        value: Value = kwargs[str(key)]
-        return value
-
     def format_field(self, value: Value, format_spec: str) -> str:
-        if isinstance(value, float):
-            return number(value, format_spec or ".3g")
-        return format(value, format_spec).replace("-", "−") if isinstance(value, int) else format(value, format_spec)
+        if isinstance(value, str):
+            return format(value, format_spec)
+        default = ".3g" if isinstance(value, float) else "d"
+        return number(value, format_spec or default)
 
 
 _TYPESETTER = _Typesetter()
