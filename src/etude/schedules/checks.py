@@ -1,0 +1,59 @@
+"""What every schedule refuses, in one wording."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from etude.core.errors import SpecError
+from etude.core.schedule import Schedule
+
+
+def length(steps: int, what: str = "steps") -> int:
+    """A length [optimizer steps] as a plain int, at least 1.
+
+    Raises:
+        SpecError: When it is not a whole number, or below 1.
+    """
+    try:
+        whole = operator.index(steps)
+    except TypeError:
+        raise SpecError(f"needs {what} to be a whole number, got {steps!r}: round it first") from None
+    if whole < 1:
+        raise SpecError(f"needs {what} >= 1, got {whole}: leave the segment out")
+    return whole
+
+
+def multiplier(value: float, what: str) -> float:
+    """A multiplier [1 = peak learning rate] as a plain float, finite and not negative.
+
+    Equal values get equal types, and so equal content hashes: ``Constant(3, 1)`` and ``Constant(3, 1.0)`` are one.
+
+    Raises:
+        SpecError: When it is negative, infinite or NaN.
+    """
+    if not (math.isfinite(value) and value >= 0):
+        raise SpecError(f"needs {what} >= 0 and finite, got {value}: a learning rate never changes its sign")
+    return abs(float(value))
+
+
+def part(value: object) -> Schedule:
+    """The value itself, if it is a schedule.
+
+    Raises:
+        SpecError: When it is anything else.
+    """
+    if not isinstance(value, Schedule):
+        raise SpecError(f"needs a schedule, got {value!r}: wrap a number as Constant(steps, value)")
+    return value
+
+
+def inside(t: int, steps: int) -> int:
+    """The step itself, if it lies in 0 … steps−1.
+
+    Raises:
+        SpecError: When it does not: a schedule says nothing about steps outside itself.
+    """
+    if not 0 <= t < steps:
+        raise SpecError(f"needs a step from 0 to {steps - 1}, got {t}: chain another segment to go on")
+    return t
