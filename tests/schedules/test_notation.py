@@ -1,0 +1,107 @@
+"""The notation: what it means, and what it says when it means nothing."""
+
+import contextlib
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etude.core.errors import SpecError
+from etude.schedules import Chain, Constant, Cosine, Linear, chain, parse_schedule, warmup
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("constant", Constant(200)),
+        ("constant(at=0.5)", Constant(200, 0.5)),
+        ("linear", Linear(1, 0, 200)),
+        ("linear(to=0.1)", Linear(1, 0.1, 200)),
+        ("linear(from=0.1, to=1)", Linear(0.1, 1, 200)),
+        ("cosine", Cosine(1, 0, 200)),
+        ("cosine(to=1e-2)", Cosine(1, 0.01, 200)),
+        ("warmup(5%) > cosine", chain(warmup(10), Cosine(1, 0, 190))),
+        ("warmup(100) > constant(25%) > linear(to=0)", chain(warmup(100), Constant(50), Linear(1, 0, 50))),
+        ("cosine(50%) > cosine(50%)", chain(Cosine(1, 0, 100), Cosine(1, 0, 100))),
+        ("cosine(to=.5,12.5%)>constant( at = .5 )", chain(Cosine(1, 0.5, 25), Constant(175, 0.5))),
+    ],
+)
+def test_the_notation_means_what_it_says(text: str, schedule: object) -> None:
+    assert parse_schedule(text, 200) == schedule
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.data())
+def test_lengths_in_steps_are_kept_and_the_rest_is_taken(steps: list[int], data: st.DataObject) -> None:
+    open_at = data.draw(st.integers(0, len(steps) - 1))
+    text = " > ".join("linear" if i == open_at else f"linear({n})" for i, n in enumerate(steps))
+    assert parse_schedule(text, sum(steps)) == chain(*(Linear(1, 0, n) for n in steps))
+
+
+@given(st.integers(1, 98), st.integers(1, 98), st.integers(100, 10_000))
+def test_percentages_add_up_on_every_horizon_and_no_boundary_is_off_by_more_than_half_a_step(
+    first: int, second: int, horizon: int
+) -> None:
+    second = min(second, 99 - first)
+    schedule = parse_schedule(f"warmup({first}%) > constant({second}%) > cosine({100 - first - second}%)", horizon)
+    assert isinstance(schedule, Chain)
+    assert schedule.steps == horizon
+    a, b, _ = (part.steps for part in schedule.parts)
+    assert abs(a - Fraction(first * horizon, 100)) <= Fraction(1, 2)
+    assert abs(a + b - Fraction((first + second) * horizon, 100)) <= Fraction(1, 2)
+
+
+def test_a_length_in_steps_stays_exact_beside_a_percentage_that_is_rounded() -> None:
+    schedule = parse_schedule("warmup(33%) > constant(7) > linear", 101)
+    assert isinstance(schedule, Chain)
+    assert [part.steps for part in schedule.parts] == [33, 7, 61]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"expected a segment \(constant, linear, cosine, warmup\), but the text ends"),
+        ("cosin", r"unknown segment 'cosin' \(character 1\): did you mean 'cosine'"),
+        ("warmup(5%) > Linaer", r"unknown segment 'Linaer' \(character 14\): did you mean 'linear'"),
+        ("xyz", r"unknown segment 'xyz' \(character 1\): known are constant"),
+        ("linear(tp=1)", r"unknown option of 'linear' 'tp' \(character 8\): did you mean 'to'"),
+        ("warmup(to=1)", r"unknown option of 'warmup' 'to' \(character 8\): known are none"),
+        ("linear(to 1)", "expected '=' after 'to', got '1' at character 11"),
+        ("linear(to=x)", "expected a number for 'to', got 'x' at character 11"),
+        ("linear(to=5%)", r"'to' is a multiplier of the peak learning rate but got 5% \(character 11\)"),
+        ("linear(", "expected a length or an option, but the text ends"),
+        ("linear(5% to=1)", r"expected ',' or '\)', got 'to' at character 11"),
+        ("linear(to=1,to=1)", r"two values of 'to' \(character 13\)"),
+        ("linear(5,5%)", r"two values of 'length' \(character 10\)"),
+        ("linear cosine", "expected '>' and another segment, or the end, got 'cosine' at character 8"),
+        ("linear >", "expected a segment .* but the text ends"),
+        ("linear; cosine", "got ';' at character 7"),
+        ("linear(2.5)", r"whole number of steps or a percentage of the horizon, got '2.5' \(character 8\)"),
+        ("linear(-5)", r"got '-5' \(character 8\)"),
+        (f"linear({'9' * 5000})", "a length is a whole number"),
+        ("linear(to=-1)", "needs stop >= 0 and finite, got -1"),
+        ("linear(to=1e999)", "needs stop >= 0 and finite, got inf"),
+        ("linear > cosine", r"'linear' \(character 1\) and 'cosine' \(character 10\) do"),
+        ("linear(50%)", "add up to 100 steps but the horizon is 200: leave one length out"),
+        ("linear(120) > linear(50%)", "add up to 220 steps but the horizon is 200"),
+        ("linear(33.3%)", "add up to 66.6 steps"),
+        ("linear(200) > cosine", r"take 200 of 200 steps and leave none for 'cosine' \(character 15\)"),
+        ("warmup(0) > cosine", r"'warmup' \(character 1\) would be 0 steps long"),
+        ("warmup(0.1%) > cosine", "would be 0.2 steps long and get no whole step: leave the segment out"),
+        ("__import__('os')", r"unknown segment '__import__' \(character 1\)"),
+    ],
+)
+def test_what_cannot_be_read_is_answered_with_place_and_remedy(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse_schedule(text, 200)
+
+
+def test_a_horizon_without_steps_is_refused() -> None:
+    with pytest.raises(SpecError, match="needs horizon >= 1, got 0"):
+        parse_schedule("cosine", 0)
+
+
+@given(st.text("colsinearwmupt ()>=,.%0123456789eE+-", max_size=30), st.integers(1, 50))
+def test_any_text_gives_a_schedule_of_the_horizon_or_a_spec_error(text: str, horizon: int) -> None:
+    with contextlib.suppress(SpecError):
+        assert parse_schedule(text, horizon).steps == horizon
