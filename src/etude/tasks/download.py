@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etude.core.errors import DataError
-from etude.tasks.examples import summary
+from etude.tasks.blame import summary
 
 # SHA-256 of each file as its authors published it.
 _FILES = {

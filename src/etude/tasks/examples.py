@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from etude.core.errors import DataError, TaskError
+from etude.tasks.blame import user_code
 
 LIMIT_BYTES = 4 * 2**30
 
@@ -95,17 +96,13 @@ def _stack(data: MapDataset, name: str) -> tuple[Tensor, Tensor]:
 
 
 def _length(data: MapDataset, name: str) -> int:
-    try:
+    with user_code(f"{name} has no length", "pass a map-style data set with __len__"):
         return len(data)
-    except Exception as error:
-        raise TaskError(f"{name} has no length ({summary(error)}): pass a map-style data set with __len__") from error
 
 
 def _item(data: MapDataset, index: int, name: str) -> tuple[Tensor, Tensor]:
-    try:
+    with user_code(f"{name} item {index} cannot be read", "correct the data set"):
         item = data[index]
-    except Exception as error:
-        raise TaskError(f"{name} item {index} cannot be read ({summary(error)}): correct the data set") from error
     if not isinstance(item, Sequence) or isinstance(item, str) or len(item) != 2:
         shown = f"{type(item).__name__} of {len(item)}" if isinstance(item, Sequence) else type(item).__name__
         raise TaskError(f"{name} item {index} must be a pair (input, target), got a {shown}: return two values")
@@ -121,9 +118,3 @@ def _tensor(value: Any, index: int, name: str) -> Tensor:
         f"{name} item {index} holds a {type(value).__name__}, needs tensors, arrays or numbers: "
         "convert it in the data set (for an image: a ToTensor transform)"
     )
-
-
-def summary(error: BaseException) -> str:
-    """Type and first line of what an exception says, for use inside one sentence."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from etude.core.errors import TaskError, UserError
-from etude.tasks.examples import summary
+from etude.tasks.blame import summary
 from etude.tasks.task import Task
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from etude.core.errors import DataError, TaskError
 from etude.core.task import Split
+from etude.tasks.blame import user_code
 from etude.tasks.examples import Data, materialize
 from etude.tasks.order import FIXED, epoch_order, permutation
 
@@ -82,7 +83,7 @@ class Task:
         integer = not (training[1].is_floating_point() or training[1].is_complex())
         criterion = loss or (functional.cross_entropy if integer else functional.mse_loss)
         if classification is None:
-            classification = integer and _is_cross_entropy(criterion)
+            classification = integer and is_cross_entropy(criterion)
         fields = {
             "name": name,
             "make_model": make_model,
@@ -95,10 +96,18 @@ class Task:
             object.__setattr__(self, field, value)
 
     def init(self, seed: int) -> nn.Module:
-        """A model initialized after ``torch.manual_seed(seed)``, in training mode; the global generator is restored."""
+        """A model initialized after ``torch.manual_seed(seed)``, in training mode; the global generator is restored.
+
+        Raises:
+            TaskError: When ``make_model`` fails or returns something else.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.make_model().train()
+            with user_code("the model cannot be made", "correct make_model, which is called without arguments"):
+                model = self.make_model()
+        if not isinstance(model, nn.Module):
+            raise TaskError(f"make_model must return a torch nn.Module, got {type(model).__name__}: return the model")
+        return model.train()
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Mean loss over a batch, a scalar."""
@@ -210,7 +219,8 @@ def _indices(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return inputs, targets if targets.is_floating_point() else targets.long()
 
 
-def _is_cross_entropy(loss: Loss) -> bool:
+def is_cross_entropy(loss: Loss) -> bool:
+    """Whether a loss is torch's cross entropy, plain or with options bound to it."""
     function = loss.func if isinstance(loss, functools.partial) else loss
     return function is functional.cross_entropy or isinstance(function, nn.CrossEntropyLoss)
 
