@@ -62,6 +62,7 @@ class RunSpec:
     measures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._write_numbers_one_way()
         if not (math.isfinite(self.peak_lr) and self.peak_lr > 0):
             raise SpecError(f"the learning rate must be positive and finite, got {self.peak_lr}: pass --lr LOW:HIGH:N")
         for name in ("steps", "batch_size", "evaluate_every"):
@@ -73,6 +74,18 @@ class RunSpec:
             )
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise SpecError(f"needs clip_norm > 0, got {self.clip_norm}: leave it out to train without clipping")
+
+        for pattern, factor in self.group_scales:
+            if not (math.isfinite(factor) and factor >= 0):
+                raise SpecError(f"needs group scales >= 0 and finite, got {factor} for {pattern!r}: 0 freezes a group")
+
+    def _write_numbers_one_way(self) -> None:
+        """Equal numbers get equal types: 1 and 1.0 are equal, but not as JSON, of which the hash is taken."""
+        object.__setattr__(self, "peak_lr", float(self.peak_lr))
+        if self.clip_norm is not None:
+            object.__setattr__(self, "clip_norm", float(self.clip_norm))
+        scales = tuple((pattern, float(factor)) for pattern, factor in self.group_scales)
+        object.__setattr__(self, "group_scales", scales)
 
     @cached_property
     def hash(self) -> str:

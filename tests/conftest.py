@@ -1,0 +1,27 @@
+"""What every test stands on: one torch thread, and tools that CI may not lack."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from shutil import which
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def requires() -> Callable[[str | Path], Path]:
+    """Find a program by its name, or a file by its path; without it a test is skipped, and under CI it fails."""
+
+    def find(tool: str | Path) -> Path:
+        found = str(tool) if isinstance(tool, Path) and tool.exists() else which(str(tool))
+        if found is None:
+            missing = f"needs {tool}, which is not installed; .ci/run installs it"
+            if os.environ.get("CI"):
+                pytest.fail(missing)
+            pytest.skip(missing)
+        return Path(found)
+
+    return find
