@@ -88,7 +88,7 @@ def _stack(data: MapDataset, name: str) -> tuple[Tensor, Tensor]:
         for store, part, role in zip(stacked, _item(data, index, name), ("input", "target"), strict=True):
             if part.shape != store.shape[1:] or part.dtype != store.dtype:
                 raise DataError(
-                    f"{name} item {index} has an {role} of shape {tuple(part.shape)} and {part.dtype}, but item 0 has "
+                    f"{role} {index} of {name} has shape {tuple(part.shape)} and {part.dtype}, but {role} 0 "
                     f"{tuple(store.shape[1:])} and {store.dtype}: give all items one shape and type"
                 )
             store[index] = part
