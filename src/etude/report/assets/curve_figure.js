@@ -1,0 +1,98 @@
+// Curves over training, one per learning rate, coloured by it.
+
+function curveFigure(figure, box, zoom) {
+  const lrs = figure.curves.map((curve) => curve.lr);
+  const colourOf = lrScale(lrs);
+  const last = Math.max(...figure.curves.map((curve) => curve.steps.at(-1) ?? 0));
+  const whole = figure.yLimits
+    ? limitsToRange(figure.yLimits, figure.logY)
+    : rangeOf(figure.curves.flatMap((curve) => curve.mean), figure.logY);
+  const layout = {
+    ...baseLayout(box, narrowBox(box) ? 350 : 440, { l: 56, r: 14, t: 34, b: 48 }),
+    xaxis: {
+      ...axis(false, zoom?.x ?? [0, last], narrowBox(box) ? 5 : 9),
+      title: { text: plain(word("axis.step")), font: { color: css("--soft") }, standoff: 8 },
+    },
+    yaxis: axis(figure.logY, zoom?.y ?? whole, 7),
+    annotations: [panelLabel(text(figure.yLabel), 1)],
+  };
+  const picked = figure.curves.findIndex((curve) => pickedLr() !== null && sameLr(curve.lr, pickedLr()));
+  const data = figure.curves.map((curve) => curveTrace(curve, figure, colourOf(curve.lr), picked >= 0));
+  if (figure.target !== null) data.push(...targetTraces(figure.target, zoom?.x ?? [0, last]));
+  if (picked >= 0) {
+    const curve = figure.curves[picked];
+    data.push(...pickedTraces(curve, figure, colourOf(curve.lr)));
+    layout.annotations.push(...pickedLabel(curve, figure));
+  }
+  return { data, layout };
+}
+
+function lrScale(lrs) {
+  const [low, high] = [Math.log(lrs[0]), Math.log(lrs.at(-1))];
+  return (lr) => viridis(high > low ? (Math.log(lr) - low) / (high - low) : 0.5);
+}
+
+function curveTrace(curve, figure, colour, faded) {
+  return {
+    x: curve.steps, y: curve.mean, mode: "lines", type: "scatter", meta: curve.lr, connectgaps: false,
+    line: { color: colour, width: 1.5 }, opacity: faded ? 0.5 : 0.95,
+    hovertemplate: hover(curve, figure),
+  };
+}
+
+const hover = (curve, figure) =>
+  `η = ${number(curve.lr)}<br>${plain(word("axis.step"))} %{x}<br>${plain(text(figure.yLabel))} %{y:.3g}<extra></extra>`;
+
+function pickedTraces(curve, figure, colour) {
+  const line = { x: curve.steps, y: curve.mean, mode: "lines", type: "scatter", connectgaps: false };
+  const outline = curve.low ? band(curve.steps, curve.low, curve.high) : { x: [], y: [] };
+  return [
+    { ...outline, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: translucent(colour, 0.25), hoverinfo: "skip" },
+    { ...line, line: { color: css("--paper"), width: 6.5 }, hoverinfo: "skip" },
+    { ...line, meta: "picked", line: { color: colour, width: 3.4 }, hovertemplate: hover(curve, figure) },
+  ];
+}
+
+function pickedLabel(curve, figure) {
+  const i = curve.mean.findLastIndex((v) => v !== null);
+  if (i < 0) return [];
+  return [{
+    x: curve.steps[i], y: figure.logY ? Math.log10(curve.mean[i]) : curve.mean[i], text: `<b>η = ${number(curve.lr)}</b>`,
+    showarrow: false, xanchor: "right", yanchor: "bottom", yshift: 8, bgcolor: translucent(css("--paper"), 0.8),
+    font: { color: css("--ink"), size: 12.5 },
+  }];
+}
+
+function targetTraces(target, [left, right]) {
+  const line = { color: css("--ink"), width: 1.2, dash: "dash" };
+  return [
+    { x: [left, right], y: [target, target], mode: "lines", line, hoverinfo: "skip" },
+    {
+      x: [right], y: [target], mode: "text", text: [`${plain(word("mark.target"))} ${number(target)}`], hoverinfo: "skip",
+      textposition: "bottom left", textfont: { color: css("--ink") },
+    },
+  ];
+}
+
+// The colour bar above a figure of curves: a gradient with decades, and a mark at the picked learning rate.
+function drawScale(figure) {
+  const bar = document.querySelector(`#scale-${CSS.escape(figure.id)} .bar`);
+  const lrs = figure.curves.map((curve) => curve.lr);
+  if (lrs.length === 0) return;
+  const colourOf = lrScale(lrs);
+  const [low, high] = [Math.log10(lrs[0]), Math.log10(lrs.at(-1))];
+  const place = (lr) => `${high > low ? (100 * (Math.log10(lr) - low)) / (high - low) : 50}%`;
+  const stops = Array.from({ length: 12 }, (_, i) => colourOf(10 ** (low + ((high - low) * i) / 11)));
+  bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  const { tickvals, ticktext } = logTicks([low, high], 5);
+  const ticks = tickvals.map((lr, i) => mark("tick", place(lr), ticktext[i]));
+  bar.replaceChildren(...ticks, ...(pickedLr() === null ? [] : [mark("at", place(pickedLr()), "")]));
+}
+
+function mark(kind, left, label) {
+  const element = document.createElement("span");
+  element.className = kind;
+  element.style.left = left;
+  element.textContent = label;
+  return element;
+}

@@ -1,0 +1,114 @@
+// The page: language, picking a learning rate, drawing when anything changes.
+
+const boxes = page.figures.map((figure) => ({ figure, box: document.getElementById(figure.id), zoom: null, width: 0 }));
+const slider = document.getElementById("lr");
+
+function draw(entry) {
+  const { figure, box } = entry;
+  const make = figure.kind === "lr" ? lrFigure : curveFigure;
+  const { data, layout } = make(figure, box, entry.zoom);
+  const first = entry.width === 0;
+  entry.width = box.clientWidth;
+  Plotly.react(box, data, layout, config(entry));
+  if (figure.kind === "curve") drawScale(figure);
+  if (first) listen(entry);
+}
+
+const drawAll = () => boxes.forEach(draw);
+
+function listen(entry) {
+  const { box } = entry;
+  box.on("plotly_relayout", (change) => {
+    if (!Object.keys(change).some((key) => key.includes(".range"))) return;
+    entry.zoom = { x: [...box.layout.xaxis.range], y: [...box.layout.yaxis.range] };
+    draw(entry);
+  });
+  box.on("plotly_doubleclick", () => { entry.zoom = null; draw(entry); return false; });
+  box.on("plotly_click", ({ points: [point] }) => {
+    const lr = entry.figure.kind === "lr" ? point.x : point.data.meta;
+    if (typeof lr === "number" && page.at.length > 0) pick(nearestIndex(lr));
+  });
+}
+
+function config(entry) {
+  const button = (name, key, icon, click) => ({ name, title: word(key), icon: Plotly.Icons[icon], click });
+  const scaleBy = (factor) => (box) => {
+    const zoomed = (range) => [0.5 + factor / 2, 0.5 - factor / 2].map((f) => f * range[0] + (1 - f) * range[1]);
+    entry.zoom = { x: zoomed(box.layout.xaxis.range), y: zoomed(box.layout.yaxis.range) };
+    draw(entry);
+  };
+  return {
+    displaylogo: false,
+    doubleClick: false,
+    displayModeBar: "hover",
+    modeBarButtons: [[
+      button("in", "zoom.in", "zoom_plus", scaleBy(0.6)),
+      button("out", "zoom.out", "zoom_minus", scaleBy(1 / 0.6)),
+      button("reset", "zoom.reset", "home", () => { entry.zoom = null; draw(entry); }),
+      button("save", "zoom.save", "camera", (box) => Plotly.downloadImage(box, { format: "png", scale: 2, filename: entry.figure.id })),
+    ]],
+  };
+}
+
+function pick(index) {
+  state.picked = index;
+  showPicked();
+  drawAll();
+}
+
+function showPicked() {
+  if (!slider || state.picked === null) return;
+  const at = page.at[state.picked];
+  slider.value = String(state.picked);
+  slider.setAttribute("aria-valuetext", `η = ${number(at.lr)}`);
+  document.getElementById("lr-value").textContent = number(at.lr);
+  document.getElementById("facts").replaceChildren(...at.facts.map(factElement));
+  for (const row of document.querySelectorAll("tr[data-lr]")) {
+    row.classList.toggle("picked", sameLr(Number(row.dataset.lr), at.lr));
+  }
+}
+
+function factElement({ label, value }) {
+  const pair = document.createElement("div");
+  const make = (kind, both) => Object.assign(document.createElement(kind), { textContent: text(both) });
+  pair.append(make("dt", label), make("dd", value));
+  return pair;
+}
+
+function speak(language) {
+  state.language = language;
+  document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+  document.title = text(page.title);
+  showPicked();
+  drawAll();
+}
+
+const asked = () => /(?:^#|&)lang=(en|zh)\b/.exec(location.hash)?.[1];
+
+function print(printing) {
+  state.printing = printing;
+  document.documentElement.toggleAttribute("data-print", printing);
+  drawAll();
+}
+
+async function copy() {
+  const command = document.getElementById("command");
+  getSelection().selectAllChildren(command);
+  const copied = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
+  document.getElementById("copied").textContent = word(copied ? "again.copied" : "again.selected");
+}
+
+slider?.addEventListener("input", () => pick(Number(slider.value)));
+document.getElementById("copy").addEventListener("click", copy);
+document.getElementById("language").addEventListener("click", () => {
+  const language = state.language === "en" ? "zh" : "en";
+  history.replaceState(null, "", `#lang=${language}`);
+  speak(language);
+});
+addEventListener("hashchange", () => asked() && asked() !== state.language && speak(asked()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(false));
+speak(asked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
+const resized = new ResizeObserver(() => boxes.filter((e) => !state.printing && e.box.clientWidth !== e.width).forEach(draw));
+boxes.forEach(({ box }) => resized.observe(box));

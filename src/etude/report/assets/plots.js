@@ -1,0 +1,142 @@
+// What both kinds of figures share: the page's state, texts, numbers, colours, logarithmic ticks.
+
+const page = JSON.parse(document.getElementById("data").textContent);
+const state = { language: "en", picked: page.picked, printing: false };
+
+const text = (both) => both[state.language];
+const word = (key) => text(page.words[key]);
+
+// Plotly reads its texts as a kind of HTML and "%" as the start of a template.
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;" };
+const plain = (string) => String(string).replace(/[&<>%]/g, (character) => ENTITIES[character]);
+
+const superscript = (integer) =>
+  String(integer).replace(/[-0-9]/g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
+
+function number(value, digits = 3) {
+  if (value === null) return "–";
+  if (value === 0) return "0";
+  const exponent = Math.floor(Math.log10(Math.abs(value)) + 1e-9);
+  if (exponent >= -4 && exponent < 6) {
+    return String(Number(value.toPrecision(Math.max(digits, exponent + 1)))).replace("-", "−");
+  }
+  const mantissa = Number((value / 10 ** exponent).toPrecision(digits));
+  return (mantissa === 1 ? "" : `${mantissa}×`).replace("-", "−") + `10${superscript(exponent)}`;
+}
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const isDark = () => !state.printing && matchMedia("(prefers-color-scheme: dark)").matches;
+const translucent = (colour, alpha) => colour + Math.round(alpha * 255).toString(16).padStart(2, "0");
+
+// Viridis, without the end that would drown in the paper.
+const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+function viridis(fraction) {
+  const [first, last] = isDark() ? [0.28, 1] : [0, 0.86];
+  const position = (first + (last - first) * fraction) * (VIRIDIS.length - 1);
+  const i = Math.min(Math.floor(position), VIRIDIS.length - 2);
+  const channel = (colour, c) => parseInt(colour.slice(1 + 2 * c, 3 + 2 * c), 16);
+  const mixed = [0, 1, 2].map((c) => {
+    const [a, b] = [channel(VIRIDIS[i], c), channel(VIRIDIS[i + 1], c)];
+    return Math.round(a + (b - a) * (position - i)).toString(16).padStart(2, "0");
+  });
+  return "#" + mixed.join("");
+}
+
+const sameLr = (a, b) => Math.abs(a / b - 1) < 1e-4;
+const pickedLr = () => (state.picked === null ? null : page.at[state.picked].lr);
+
+function nearestIndex(lr) {
+  const distance = page.at.map((at) => Math.abs(Math.log(at.lr / lr)));
+  return distance.indexOf(Math.min(...distance));
+}
+
+// Ticks at 1, 2, 5 × 10ⁿ while they fit, else at decades, else at every second decade, and so on.
+function logTicks([low, high], room) {
+  const ticks = [];
+  for (const steps of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+    ticks.length = 0;
+    for (let n = Math.floor(low); n <= Math.ceil(high); n += 1) {
+      for (const step of steps) {
+        const at = Math.log10(step) + n;
+        if (at >= low - 1e-9 && at <= high + 1e-9) ticks.push([step, n]);
+      }
+    }
+    if (ticks.length <= room) break;
+  }
+  const every = Math.ceil(ticks.length / room);
+  const kept = ticks.filter(([, n]) => n % every === 0);
+  const powers = kept.some(([, n]) => n < -4 || n > 4);
+  return {
+    tickvals: kept.map(([step, n]) => step * 10 ** n),
+    ticktext: kept.map(([step, n]) => (powers ? power(step, n) : number(Number(`${step}e${n}`)))),
+  };
+}
+
+const power = (step, n) => (step === 1 ? "" : `${step}×`) + `10${superscript(n)}`;
+
+function axis(isLog, range, room) {
+  const narrow = isLog && range[1] - range[0] < 0.35;
+  return {
+    type: isLog ? "log" : "linear",
+    range,
+    ...(isLog && !narrow ? { tickmode: "array", ...logTicks(range, room) } : { nticks: room, exponentformat: "power" }),
+    showgrid: true,
+    gridcolor: css("--grid"),
+    gridwidth: 1,
+    zeroline: false,
+    linecolor: css("--soft"),
+    tickcolor: css("--soft"),
+    tickfont: { color: css("--soft") },
+    ticks: "outside",
+    ticklen: 4,
+  };
+}
+
+// Range of a vertical axis from the numbers on it, with a little air; in log10 on a logarithmic axis.
+function rangeOf(values, isLog) {
+  const usable = values.filter((v) => v !== null && (!isLog || v > 0)).map((v) => (isLog ? Math.log10(v) : v));
+  if (usable.length === 0) return isLog ? [-1, 1] : [0, 1];
+  const [low, high] = [Math.min(...usable), Math.max(...usable)];
+  const air = 0.05 * (high - low) || 0.5;
+  return [low - air, high + air];
+}
+
+const limitsToRange = ([low, high], isLog) => (isLog ? [Math.log10(low), Math.log10(high)] : [low, high]);
+const narrowBox = (box) => box.clientWidth < 520;
+
+function baseLayout(box, height, margin) {
+  return {
+    width: state.printing ? 660 : box.clientWidth,
+    height,
+    margin,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: css("--sans"), size: 12.5, color: css("--ink") },
+    showlegend: false,
+    hovermode: "closest",
+    hoverlabel: { bgcolor: css("--raised"), bordercolor: css("--rule"), font: { color: css("--ink") }, align: "left" },
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--accent") },
+  };
+}
+
+// A label at the top left of a panel reads better than a turned one beside it.
+const panelLabel = (label, top) => ({
+  text: plain(label), x: 0, y: top, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 3,
+  showarrow: false, font: { size: 12.5, color: css("--soft") },
+});
+
+// Outline of a band; one polygon for each unbroken stretch.
+function band(xs, lows, highs, clamp = (v) => v) {
+  const [x, y] = [[], []];
+  let start = 0;
+  const close = (end) => {
+    for (let i = start; i < end; i += 1) { x.push(xs[i]); y.push(clamp(lows[i])); }
+    for (let i = end - 1; i >= start; i -= 1) { x.push(xs[i]); y.push(clamp(highs[i])); }
+    if (end > start) { x.push(null); y.push(null); }
+  };
+  for (let i = 0; i <= xs.length; i += 1) {
+    if (i === xs.length || lows[i] === null || highs[i] === null) { close(i); start = i + 1; }
+  }
+  return { x, y };
+}

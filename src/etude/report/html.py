@@ -1,0 +1,129 @@
+"""One self-contained HTML file: opens offline, speaks both languages, runs nothing that a name could smuggle in.
+
+Texts go through jinja2's autoescape or, in the script, through ``textContent``; data are JSON in which ``<``, ``>`` and
+``&`` are escaped; the content security policy admits exactly the scripts of this module, by their hashes, and no request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from etude.core.finding import Finding
+from etude.report.data import MAX_POINTS, Both, both, curve_table, lr_table, page_data, word
+from etude.report.numbers import NOTHING, interval, number
+from etude.report.page import Cell, CurveFigure, Figure, Page, Table
+
+_SCRIPTS = ("plots.js", "lr_figure.js", "curve_figure.js", "page.js")
+
+
+def write_html(page: Page, path: Path) -> None:
+    """Write the page to ``path``."""
+    path.write_text(render_html(page), encoding="utf-8")
+
+
+def render_html(page: Page) -> str:
+    """The page as one HTML file.
+
+    The reader's browser chooses the language at first; the toggle keeps its choice in the address (``#lang=zh``).
+    """
+    plotly, script = Markup(get_plotlyjs()), Markup(_scripts())  # noqa: S704 - our own code, admitted by hash
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            page=page,
+            plotly=plotly,
+            script=script,
+            style=Markup(_asset("page.css")),  # noqa: S704 - our own style sheet
+            policy=_policy(plotly, script),
+            data=_json(page_data(page)),
+        )
+    )
+
+
+def _policy(*scripts: str) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
+    admitted = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {admitted}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(data: Any) -> Markup:
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - no character that HTML reads is left
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("etude.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"both": both, "word": word, "data_behind": _data_behind, "notes_on": _notes_on}
+    environment.filters |= {"cell": _cell, "estimate": _estimate}
+    return environment
+
+
+def _asset(name: str) -> str:
+    return files("etude.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _scripts() -> str:
+    body = "\n".join(_asset(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{body}\n}})();'
+
+
+def _data_behind(figure: Figure) -> tuple[list[Both], list[list[str]]]:
+    return curve_table(figure) if isinstance(figure, CurveFigure) else lr_table(figure)
+
+
+def _notes_on(figure: Figure) -> list[Both]:
+    """What a caption has to add about the drawing itself."""
+    if isinstance(figure, CurveFigure):
+        longest = max((len(c.steps) for c in figure.curves), default=0)
+        thinned = [word("thinned", kept=MAX_POINTS, points=longest)] if longest > MAX_POINTS else []
+        banded = [word("band_of_picked")] if any(c.low is not None for c in figure.curves) else []
+        return [both(note) for note in (*banded, *thinned)]
+    return [both(word("beyond"))] if _has_points_beyond(figure) else []
+
+
+def _has_points_beyond(figure: Figure) -> bool:
+    if figure.y_limits is None or isinstance(figure, CurveFigure):
+        return False
+    low, high = figure.y_limits
+    return any(s.points is not None and bool(((s.points < low) | (s.points > high)).any()) for s in figure.series)
+
+
+def _cell(cell: Cell, table: Table, column: int) -> Both:
+    if isinstance(cell, bool | int):
+        return both(str(cell))
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return both(NOTHING)
+    return both(number(cell, table.columns[column].format) if isinstance(cell, float) else cell)
+
+
+def _estimate(finding: Finding) -> str:
+    if finding.estimate is None:
+        return NOTHING
+    unit = f" {finding.unit}" if finding.unit else ""
+    if finding.interval is None:
+        return number(finding.estimate) + unit
+    return interval(finding.estimate, *finding.interval) + unit
