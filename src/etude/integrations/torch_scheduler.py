@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from etude.core.schedule import Schedule
 
 
+@final
 class ScheduledLR(LRScheduler):
     r"""Runs a schedule as a torch learning-rate scheduler.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 from etude.core.errors import SpecError
 from etude.core.schedule import Schedule
 from etude.schedules import checks
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Chain:
     r"""The parts one after another, each on its own clock; made by ``chain``.
@@ -45,6 +47,7 @@ class Chain:
         return self.parts[-1](since)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Repeated:
     r"""One schedule over and over; made by ``repeat``.

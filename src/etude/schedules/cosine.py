@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import final
 
 from etude.schedules import checks
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Cosine:
     r"""Half a cosine from ``start`` towards ``stop``.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 from etude.schedules import checks
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Linear:
     r"""A straight line from ``start`` towards ``stop``.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from types import MappingProxyType
+from typing import final
 
 from etude.core.errors import SpecError
 from etude.core.schedule import Schedule
@@ -30,6 +31,7 @@ from etude.schedules.reading import Segment, read_segments
 from etude.schedules.warmup import warmup
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """What a name builds: its options with their defaults, and a schedule from a length and the options."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import final
 
 from etude.core.errors import SpecError
 from etude.core.schedule import Schedule
@@ -11,6 +12,7 @@ from etude.schedules import checks
 from etude.schedules.chain import Chain, chain
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Scaled:
     r"""A schedule times a number; made by ``scale``.
@@ -42,6 +44,7 @@ class Scaled:
         return self.factor * self.part(t)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Product:
     r"""Schedules of one length multiplied step by step; made by ``product``.
@@ -74,6 +77,7 @@ class Product:
         return math.prod(factor(t) for factor in self.factors)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Clipped:
     r"""A schedule kept between two bounds; made by ``clip``.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import final
 
 from etude.core.errors import SpecError
 
@@ -17,6 +18,7 @@ _SPACE = re.compile(r"\s*")
 _LENGTH = re.compile(r"\d{1,15}(?P<percent>(?:\.\d{0,15})?%)?")
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One segment as written.
@@ -34,6 +36,7 @@ class Segment:
     options: Mapping[str, float]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
@@ -58,6 +61,7 @@ def read_segments(text: str, horizon: int, grammar: Mapping[str, Mapping[str, fl
     return _Reader(text, horizon, grammar).segments()
 
 
+@final
 class _Reader:
     """Reads the tokens of one text from left to right."""
 

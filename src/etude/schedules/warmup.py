@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 from etude.schedules import checks
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class LinearWarmup:
     r"""Equal strides up to the peak, the first of them already at step 0.
