@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class Task(Protocol):
     @property
     def classification(self) -> bool:
         """Whether accuracy is defined: targets are class indices."""
+        ...
+
+    @property
+    def criterion(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The function behind ``loss``, by which an engine recognizes one that it can differentiate by hand."""
         ...
 
     def init(self, seed: int) -> nn.Module:

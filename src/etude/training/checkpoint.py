@@ -1,0 +1,75 @@
+"""A stack as bytes and back, to the same bits, in the safetensors format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from etude.core.errors import DamagedError
+from etude.core.spec import RunSpec
+from etude.training.lanes import Lanes
+
+_META = "meta"
+
+
+def pack_tensors(tensors: dict[str, Tensor]) -> bytes:
+    """Serialize named tensors."""
+    return bytes(save({name: t.contiguous().cpu() for name, t in tensors.items()}))
+
+
+def unpack_tensors(data: bytes) -> dict[str, Tensor]:
+    """Read what ``pack_tensors`` wrote."""
+    return dict(load(data))
+
+
+def pack(lanes: Lanes) -> bytes:
+    """Everything that a stack needs to go on: weights, buffers, the rule's state, its position, and its record so far."""
+    meta = {
+        "specs": [s.hash for s in lanes.specs],
+        "alive": lanes.alive,
+        "step": lanes.step,
+        "exploded": [[lane, step] for lane, step in lanes.exploded.items()],
+    }
+    tensors = {_META: torch.frombuffer(bytearray(json.dumps(meta).encode()), dtype=torch.uint8), "losses": lanes.losses}
+    tensors |= {f"param/{n}": p for n, p in lanes.params.items()}
+    tensors |= {f"buffer/{n}": b for n, b in lanes.buffers.items()}
+    tensors |= {f"state/{key}/{n}": v for n, s in lanes.state.items() for key, v in s.items()}
+    tensors |= {f"evaluation/{n}": torch.from_numpy(np.array(rows)) for n, rows in lanes.evaluations.items()}
+    return pack_tensors(tensors)
+
+
+def unpack(data: bytes, specs: Sequence[RunSpec], device: torch.device) -> Lanes:
+    """Rebuild the stack of these runs.
+
+    Raises:
+        DamagedError: When the checkpoint belongs to other runs.
+    """
+    tensors = unpack_tensors(data)
+    meta = json.loads(bytes(tensors[_META].numpy()))
+    if meta["specs"] != [s.hash for s in specs]:
+        raise DamagedError("a checkpoint belongs to other runs than its name says: remove it and run the command again")
+
+    def group(prefix: str) -> dict[str, Tensor]:
+        return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+    params = {n: t.to(device) for n, t in group("param/").items()}
+    state: dict[str, dict[str, Tensor]] = {n: {} for n in params}
+    for path, value in group("state/").items():
+        key, _, name = path.partition("/")
+        state[name][key] = value.to(device)
+    return Lanes(
+        specs=tuple(specs),
+        alive=list(meta["alive"]),
+        params=params,
+        buffers={n: t.to(device) for n, t in group("buffer/").items()},
+        state=state,
+        step=meta["step"],
+        losses=tensors["losses"],
+        evaluations={n: list(t.numpy()) for n, t in group("evaluation/").items()},
+        exploded=dict(meta["exploded"]),
+    )

@@ -1,0 +1,120 @@
+"""Which way to the gradients a task takes, and how many lanes fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+import torch
+from torch import nn
+
+from etude.core.errors import SpecError
+from etude.core.spec import RunSpec
+from etude.core.task import Task
+from etude.training.gradients.base import Gradients
+from etude.training.gradients.explicit import explicit_gradients
+from etude.training.gradients.looped import LoopedGradients
+from etude.training.gradients.vmapped import VmappedGradients
+from etude.training.lanes import start_lanes
+
+CALIBRATION_LANES = 8
+CALIBRATION_STEPS = 6
+
+STACK_ADVANTAGE = 1.15
+"""How much faster the mapped stack must be in the calibration to be preferred: the loop is the simpler one, and a choice
+that hangs on noise would differ from one machine to the next."""
+
+
+class Engine(StrEnum):
+    """How the lanes of a stack get their gradients."""
+
+    AUTO = "auto"
+    STACK = "stack"
+    LOOP = "loop"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine and why it was chosen; stored with the study, since engines differ in the last bits."""
+
+    engine: Engine
+    reason: str
+
+
+def make_gradients(task: Task, seed: int, engine: Engine) -> Gradients:
+    """The way to the gradients that an engine takes for a task."""
+    module = task.init(seed)
+    if engine is Engine.LOOP:
+        return LoopedGradients(module, task, random=draws_random_numbers(module, task))
+    return explicit_gradients(module, task) or VmappedGradients(module, task)
+
+
+def choose_engine(task: Task, specs: Sequence[RunSpec], wanted: Engine) -> Choice:
+    """Choose an engine by what the model is, and by a short calibration where that does not decide.
+
+    Raises:
+        SpecError: When the stack is asked for and the model cannot be stacked.
+    """
+    if wanted is Engine.LOOP:
+        return Choice(Engine.LOOP, "asked for")
+    module = task.init(specs[0].seed)
+    if explicit_gradients(module, task):
+        return Choice(Engine.STACK, "the model is a plain MLP: its gradient is written out")
+    obstacle = _obstacle(module, task, specs)
+    if wanted is Engine.STACK:
+        if obstacle:
+            raise SpecError(f"this model cannot be stacked, since {obstacle}: pass --engine loop")
+        return Choice(Engine.STACK, "asked for")
+    if obstacle:
+        return Choice(Engine.LOOP, obstacle)
+    loop, stack = (_seconds_per_step(task, specs, engine) for engine in (Engine.LOOP, Engine.STACK))
+    measured = f"a calibration of {CALIBRATION_STEPS} steps × {CALIBRATION_LANES} lanes"
+    if loop > STACK_ADVANTAGE * stack:
+        return Choice(Engine.STACK, f"{measured} found the stack {loop / stack:.2f} times as fast as the loop")
+    return Choice(Engine.LOOP, f"{measured} found the stack only {loop / stack:.2f} times as fast as the loop")
+
+
+def draws_random_numbers(module: nn.Module, task: Task) -> bool:
+    """Whether a forward pass in training mode moves torch's generator, as dropout does."""
+    x, _ = task.examples("train", 2)
+    was = {name: b.clone() for name, b in module.named_buffers()}
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []), torch.no_grad():
+        before = _generator_state(x)
+        module.train()(x)
+        moved = not torch.equal(before, _generator_state(x))
+    for name, b in module.named_buffers():
+        b.copy_(was[name])
+    return moved
+
+
+def _generator_state(x: torch.Tensor) -> torch.Tensor:
+    return torch.cuda.get_rng_state(x.device) if x.is_cuda else torch.random.get_rng_state()
+
+
+def _obstacle(module: nn.Module, task: Task, specs: Sequence[RunSpec]) -> str:
+    if draws_random_numbers(module, task):
+        return "it draws random numbers while it trains (dropout), which a stack would share between lanes"
+    try:
+        _run(task, specs[:1], Engine.STACK, steps=1)
+    except Exception as error:  # noqa: BLE001 - whatever torch.func cannot take, the loop can
+        return f"torch.func cannot map it ({type(error).__name__}: {str(error).splitlines()[0][:120]})"
+    return ""
+
+
+def _seconds_per_step(task: Task, specs: Sequence[RunSpec], engine: Engine) -> float:
+    return _run(task, specs[:CALIBRATION_LANES], engine, CALIBRATION_STEPS)
+
+
+def _run(task: Task, specs: Sequence[RunSpec], engine: Engine, steps: int) -> float:
+    gradients = make_gradients(task, specs[0].seed, engine)
+    lanes = start_lanes(specs, task)
+    seconds = []
+    for t in range(steps):
+        x, y = task.batch(specs[0].seed, t, specs[0].batch_size)
+        began = time.perf_counter()
+        gradients(lanes.params, lanes.buffers, x, y, 0)
+        seconds.append(time.perf_counter() - began)
+    return median(seconds)

@@ -1,0 +1,69 @@
+"""From trained lanes to traces: the last measurements and the verdict on each run."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from etude.core.task import Task
+from etude.core.trace import Trace
+from etude.training.divergence import judge
+from etude.training.evaluate import FINAL_EXAMPLES, evaluate
+from etude.training.gradients.base import Gradients
+from etude.training.gradients.looped import bound_module
+from etude.training.lanes import Lanes
+from etude.training.sharpness import sharpness
+
+SHARPNESS_EXAMPLES = 1000
+"""Training examples whose mean loss defines the sharpness: fixed, equal for all lanes."""
+
+
+def finish(lanes: Lanes, gradients: Gradients, task: Task) -> list[Trace]:
+    """Measure what is measured once, at the end, and judge every run of the stack."""
+    final: dict[int, dict[str, float]] = {lane: {} for lane in lanes.alive}
+    if lanes.alive:
+        columns = evaluate(lanes, gradients, task, "train", FINAL_EXAMPLES)
+        columns |= evaluate(lanes, gradients, task, "validation", None)
+        for row, lane in enumerate(lanes.alive):
+            final[lane] = {name: float(values[row]) for name, values in columns.items()}
+    traces = [_trace(lanes, lane, final.get(lane, {})) for lane in range(len(lanes.specs))]
+    if "sharpness" in lanes.shared.measures:
+        for row, lane in enumerate(lanes.alive):
+            if not traces[lane].outcome.diverged:
+                traces[lane].final.update(_sharpness(lanes, row, task))
+    return traces
+
+
+def final_weights(lanes: Lanes) -> dict[str, Tensor]:
+    """Parameters and buffers of the lanes that reached the end, named ``RUN/parameter``."""
+    return {
+        f"{lanes.specs[lane].hash}/{name}": tensor[row].contiguous().cpu()
+        for name, tensor in (lanes.params | lanes.buffers).items()
+        for row, lane in enumerate(lanes.alive)
+    }
+
+
+def _trace(lanes: Lanes, lane: int, final: dict[str, float]) -> Trace:
+    left = lanes.exploded.get(lane)
+    stop = lanes.shared.steps if left is None else left + 1
+    losses = lanes.losses[:stop, lane].double().numpy().copy()
+    steps = np.array(lanes.evaluations["step"], dtype=np.float64)
+    seen = steps <= (lanes.shared.steps if left is None else left)
+    columns = {n: np.array([row[lane] for row in rows])[seen] for n, rows in lanes.evaluations.items() if n != "step"}
+    outcome = judge(losses, columns["train_loss"], steps[seen], left)
+    return Trace(
+        spec_hash=lanes.specs[lane].hash,
+        outcome=outcome,
+        per_step={"loss": losses},
+        evaluations={"step": steps[seen]} | columns,
+        final=final,
+    )
+
+
+def _sharpness(lanes: Lanes, row: int, task: Task) -> dict[str, float]:
+    module = bound_module(task.init(lanes.shared.seed), lanes.params, lanes.buffers, row).eval()
+    x, y = task.examples("train", SHARPNESS_EXAMPLES)
+    with torch.enable_grad():
+        value, error = sharpness(lambda: task.loss(module(x), y), list(module.parameters()))
+    return {"sharpness": value, "sharpness_error": error}

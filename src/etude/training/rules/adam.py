@@ -1,0 +1,129 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from etude.core.errors import SpecError
+from etude.training.rules.checks import check_at_least_zero, check_fraction
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from etude.core.rule import State
+
+
+@final
+@dataclass(frozen=True)
+class Adam:
+    r"""Adam: the gradient's first moment, divided by the root of its second, both corrected for their zero start.
+
+    .. math::
+        d_t &= g_t + \lambda w_t \\
+        m_t &= \beta_1 m_{t-1} + (1-\beta_1) d_t, \quad v_t = \beta_2 v_{t-1} + (1-\beta_2) d_t^2 \\
+        w_{t+1} &= w_t - \eta_t \frac{m_t / (1-\beta_1^{t+1})}{\sqrt{v_t / (1-\beta_2^{t+1})} + \epsilon}
+
+    with λ = ``weight_decay``, coupled: it enters the gradient and so both moments (see ``AdamW`` for the other).
+
+    Attributes:
+        beta1: Decay of the first moment, in [0, 1).
+        beta2: Decay of the second moment, in [0, 1).
+        eps: ε > 0, outside the root; the published default.
+        weight_decay: λ ≥ 0.
+
+    Raises:
+        SpecError: When a hyperparameter is out of range.
+
+    References:
+        Kingma & Ba (2015), Adam, algorithm 1. arXiv:1412.6980.
+
+    Example:
+        >>> Adam().beta2
+        0.999
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def init(self, param: Tensor) -> State:
+        """Zero moments."""
+        return {"first": param.new_zeros(param.shape), "second": param.new_zeros(param.shape)}
+
+    def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+        """Make one step in place."""
+        if self.weight_decay:
+            grad.add_(param, alpha=self.weight_decay)
+        _adam_step(self, param, grad, state, lr, step)
+
+
+@final
+@dataclass(frozen=True)
+class AdamW:
+    r"""Adam with decoupled weight decay: the weights shrink by themselves, outside the moments.
+
+    .. math::
+        w'_t = (1 - \eta_t \lambda) w_t, \qquad
+        w_{t+1} = w'_t - \eta_t \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}
+
+    with the moments of ``Adam`` at λ = 0. As in ``torch.optim.AdamW`` the decay is multiplied by the learning rate, so the
+    time over which weights are forgotten is 1/(ηλ) steps.
+
+    Attributes:
+        beta1: Decay of the first moment, in [0, 1).
+        beta2: Decay of the second moment, in [0, 1).
+        eps: ε > 0, outside the root.
+        weight_decay: λ ≥ 0; 0.01 as in torch.
+
+    Raises:
+        SpecError: When a hyperparameter is out of range.
+
+    References:
+        Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, algorithm 2. arXiv:1711.05101.
+
+    Example:
+        >>> AdamW().weight_decay
+        0.01
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def init(self, param: Tensor) -> State:
+        """Zero moments."""
+        return {"first": param.new_zeros(param.shape), "second": param.new_zeros(param.shape)}
+
+    def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+        """Make one step in place."""
+        if self.weight_decay:
+            param.mul_(1 - lr * self.weight_decay)
+        _adam_step(self, param, grad, state, lr, step)
+
+
+def _adam_step(rule: Adam | AdamW, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+    first, second = state["first"], state["second"]
+    first.mul_(rule.beta1).add_(grad, alpha=1 - rule.beta1)
+    second.mul_(rule.beta2).addcmul_(grad, grad, value=1 - rule.beta2)
+    correction1 = 1 - rule.beta1 ** (step + 1)
+    correction2 = 1 - rule.beta2 ** (step + 1)
+    scale = second.sqrt().div_(math.sqrt(correction2)).add_(rule.eps)
+    param.addcmul_(first / scale, lr, value=-1 / correction1)
+
+
+def _check(rule: Adam | AdamW) -> None:
+    check_fraction("beta1", rule.beta1)
+    check_fraction("beta2", rule.beta2)
+    check_at_least_zero("weight_decay", rule.weight_decay)
+    if not rule.eps > 0:
+        raise SpecError(f"needs eps > 0, got {rule.eps}: 1e-8 is usual")

@@ -1,0 +1,95 @@
+"""The training loop. There is no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from etude.core.task import Task
+from etude.training.clip import clip_
+from etude.training.divergence import explosion_limit
+from etude.training.evaluate import CURVE_EXAMPLES, evaluate
+from etude.training.gradients.base import Gradients
+from etude.training.lanes import Lanes, lr_table
+
+CHUNK = 50
+"""Most steps between two looks at the losses: lanes are independent, so leaving late costs time but changes no bit."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a stack is: lane-steps made since the last report, lanes alive, lanes that left."""
+
+    lane_steps: int
+    alive: int
+    left: int
+
+
+def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
+    """Train the lanes to their horizon, pausing after every chunk of steps.
+
+    Between two items the lanes are consistent: they may be saved, and another process may continue them to the same bits.
+    """
+    spec = lanes.shared
+    rates = lr_table(lanes)
+    if lanes.step == 0 and not lanes.evaluations:
+        _evaluate(lanes, gradients, task)
+
+    while lanes.step < spec.steps and lanes.alive:
+        start, stop = lanes.step, _chunk_end(lanes.step, spec.evaluate_every, spec.steps)
+        losses = []
+        for t in range(start, stop):
+            x, y = task.batch(spec.seed, t, spec.batch_size)
+            loss, grads = gradients(lanes.params, lanes.buffers, x, y, _step_seed(spec.seed, t))
+            if spec.clip_norm is not None:
+                clip_(grads, spec.clip_norm)
+            with torch.no_grad():
+                for name, param in lanes.params.items():
+                    spec.rule.update(param, grads[name], lanes.state[name], rates[name][t], t)
+            losses.append(loss)
+
+        lanes.step = stop
+        trained = len(lanes.alive)
+        lanes.losses[start:stop, lanes.alive] = torch.stack(losses).cpu()
+        if _drop_exploded(lanes, start):
+            rates = lr_table(lanes)
+        if lanes.alive and (stop % spec.evaluate_every == 0 or stop == spec.steps):
+            _evaluate(lanes, gradients, task)
+        yield Progress(trained * (stop - start), len(lanes.alive), len(lanes.exploded))
+
+
+def _chunk_end(step: int, every: int, steps: int) -> int:
+    return min(step + CHUNK, (step // every + 1) * every, steps)
+
+
+def _step_seed(seed: int, step: int) -> int:
+    """Seed of a model's own randomness (dropout) at a step: equal for all lanes of a seed, whatever ran before."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
+
+
+def _drop_exploded(lanes: Lanes, start: int) -> bool:
+    initial = lanes.evaluations["train_loss"][0][lanes.alive]
+    limits = torch.tensor([explosion_limit(float(loss)) for loss in initial])
+    losses = lanes.losses[start : lanes.step, lanes.alive]
+    bad = ~(losses.abs() <= limits)
+    if not bad.any():
+        return False
+    for row in bad.any(0).nonzero().flatten().tolist():
+        lane, steps_in = lanes.alive[row], int(bad[:, row].int().argmax())
+        lanes.exploded[lane] = start + steps_in
+        lanes.losses[start + steps_in + 1 :, lane] = torch.nan
+    lanes.keep([row for row in range(len(lanes.alive)) if lanes.alive[row] not in lanes.exploded])
+    return True
+
+
+def _evaluate(lanes: Lanes, gradients: Gradients, task: Task) -> None:
+    measured = evaluate(lanes, gradients, task, "train", CURVE_EXAMPLES)
+    measured |= evaluate(lanes, gradients, task, "validation", CURVE_EXAMPLES)
+    for name, values in measured.items():
+        row = np.full(len(lanes.specs), np.nan)
+        row[lanes.alive] = values
+        lanes.evaluations.setdefault(name, []).append(row)
+    lanes.evaluations.setdefault("step", []).append(np.array(float(lanes.step)))

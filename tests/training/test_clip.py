@@ -1,0 +1,33 @@
+"""Clipping against torch's own."""
+
+from __future__ import annotations
+
+import torch
+
+from etude.training.clip import clip_
+
+
+def test_each_lane_is_clipped_like_torch_clips_it_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1e-3, 1.0, 100.0], dtype=torch.float64)
+    grads = {
+        "w": torch.randn(3, 4, 5, generator=generator, dtype=torch.float64) * scale.view(3, 1, 1),
+        "b": torch.randn(3, 4, generator=generator, dtype=torch.float64) * scale.view(3, 1),
+    }
+    before = {n: g.clone() for n, g in grads.items()}
+    norms = clip_(grads, 2.0)
+    for k in range(3):
+        params = [torch.zeros(before[n][k].shape, dtype=torch.float64, requires_grad=True) for n in grads]
+        for p, n in zip(params, grads, strict=True):
+            p.grad = before[n][k].clone()
+        norm = torch.nn.utils.clip_grad_norm_(params, 2.0)
+        torch.testing.assert_close(norms[k], norm, rtol=1e-14, atol=0)
+        for p, n in zip(params, grads, strict=True):
+            torch.testing.assert_close(grads[n][k], p.grad, rtol=1e-14, atol=0)
+
+
+def test_a_lane_at_nan_spoils_no_other() -> None:
+    grads = {"w": torch.tensor([[float("nan"), 1.0], [3.0, 4.0]])}
+    clip_(grads, 1.0)
+    assert grads["w"][0].isnan().all()
+    torch.testing.assert_close(grads["w"][1], torch.tensor([0.6, 0.8]))

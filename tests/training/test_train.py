@@ -1,0 +1,202 @@
+"""Truth first: a lane equals that run trained alone by a plain PyTorch loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from etude.core.rule import UpdateRule
+from etude.core.spec import RunSpec
+from etude.schedules.chain import chain
+from etude.schedules.cosine import Cosine
+from etude.schedules.warmup import warmup
+from etude.tasks.task import Task
+from etude.training.checkpoint import pack, unpack
+from etude.training.engine import Engine, make_gradients
+from etude.training.finish import finish
+from etude.training.lanes import Lanes, start_lanes
+from etude.training.rules import SGD, Adam, AdamW
+from etude.training.train import train
+
+LRS = [0.003, 0.01, 0.02]
+STEPS = 100
+
+Torch = Callable[[Iterator[nn.Parameter], float], torch.optim.Optimizer]
+RULES: dict[str, tuple[UpdateRule, Torch]] = {
+    "sgd": (SGD(), lambda p, lr: torch.optim.SGD(p, lr)),
+    "momentum": (
+        SGD(momentum=0.9, weight_decay=1e-3),
+        lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9, weight_decay=1e-3),
+    ),
+    "nesterov": (
+        SGD(momentum=0.8, nesterov=True),
+        lambda p, lr: torch.optim.SGD(p, lr, momentum=0.8, nesterov=True),
+    ),
+    "adam": (Adam(weight_decay=1e-3), lambda p, lr: torch.optim.Adam(p, lr / 10, weight_decay=1e-3)),
+    "adamw": (AdamW(beta2=0.95), lambda p, lr: torch.optim.AdamW(p, lr / 10, betas=(0.9, 0.95))),
+}
+
+
+def plain_loop(task: Task, spec: RunSpec, optimizer: Torch) -> tuple[list[float], nn.Module]:
+    """The slow obvious twin: what anyone would write."""
+    model = task.init(spec.seed)
+    opt = optimizer(model.parameters(), spec.peak_lr)
+    base = opt.param_groups[0]["lr"]
+    losses = []
+    for t in range(spec.steps):
+        opt.param_groups[0]["lr"] = base * spec.schedule(t)
+        x, y = task.batch(spec.seed, t, spec.batch_size)
+        loss = task.loss(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        if spec.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+        opt.step()
+        losses.append(loss.item())
+    return losses, model
+
+
+def trained(task: Task, specs: list[RunSpec], engine: Engine) -> Lanes:
+    lanes = start_lanes(specs, task)
+    for _ in train(lanes, make_gradients(task, specs[0].seed, engine), task):
+        pass
+    return lanes
+
+
+def assert_same_bits(a: Lanes, row_a: int, b: Lanes, row_b: int) -> None:
+    assert torch.equal(a.losses[:, row_a].nan_to_num(), b.losses[:, row_b].nan_to_num())
+    for name in a.params:
+        if row_a in a.alive:
+            assert torch.equal(a.params[name][a.alive.index(row_a)], b.params[name][b.alive.index(row_b)])
+    for name, column in a.evaluations.items():
+        if name != "step":
+            np.testing.assert_array_equal([row[row_a] for row in column], [row[row_b] for row in b.evaluations[name]])
+
+
+@pytest.mark.parametrize(
+    ("model", "engine"),
+    [
+        (m, e)
+        for m in ("mlp", "cnn", "cnn-bn", "gru")
+        for e in (Engine.STACK, Engine.LOOP)
+        if (m, e) != ("gru", "stack")
+    ],
+)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_lane_equals_its_own_plain_loop_in_float64(
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], model: str, rule: str, engine: Engine
+) -> None:
+    task = task_of(model)
+    ours, theirs = RULES[rule]
+    factor = 0.1 if rule.startswith("adam") else 1.0
+    shape = chain(warmup(10), Cosine(1.0, 0.1, STEPS - 10))
+    specs = [spec_of(lr * factor, ours, STEPS, shape, clip_norm=1.5, evaluate_every=50) for lr in LRS]
+    lanes = trained(task, specs, engine)
+    for k, lr in enumerate(LRS):
+        spec = spec_of(lr, ours, STEPS, shape, clip_norm=1.5)
+        losses, module = plain_loop(task, spec, theirs)
+        np.testing.assert_allclose(lanes.losses[:, k].numpy(), losses, rtol=1e-9)
+        for name, p in [*module.named_parameters(), *module.named_buffers()]:
+            ours_p = (lanes.params | lanes.buffers)[name][k]
+            assert (ours_p - p).double().norm() <= 1e-9 * p.double().norm() + 1e-12
+
+
+@pytest.mark.parametrize(("model", "engine"), [("mlp", Engine.STACK), ("cnn-bn", Engine.STACK), ("gru", Engine.LOOP)])
+def test_a_lane_has_the_same_bits_whatever_its_neighbours_and_its_place(
+    task_of: Callable[[str, torch.dtype], Task], spec_of: Callable[..., RunSpec], model: str, engine: Engine
+) -> None:
+    task = task_of(model, torch.float32)
+    specs = [spec_of(lr, SGD(momentum=0.9), steps=30) for lr in (0.01, 0.1, 0.03, 1.0, 1e-4, 0.3, 0.02)]
+    together = trained(task, specs, engine)
+    reversed_order = trained(task, specs[::-1], engine)
+    for k, spec in enumerate(specs):
+        assert_same_bits(together, k, trained(task, [spec], engine), 0)
+        assert_same_bits(together, k, reversed_order, len(specs) - 1 - k)
+
+
+def test_a_lane_that_explodes_leaves_the_stack_and_changes_no_neighbour(
+    task_of: Callable[[str, torch.dtype], Task], spec_of: Callable[..., RunSpec]
+) -> None:
+    task = task_of("mlp", torch.float32)
+    healthy = [spec_of(lr, steps=120) for lr in (0.01, 0.1)]
+    lanes = trained(task, [healthy[0], spec_of(1e30, steps=120), healthy[1]], Engine.STACK)
+    assert lanes.alive == [0, 2]
+    assert len(lanes.params["1.weight"]) == 2
+    alone = trained(task, healthy, Engine.STACK)
+    assert_same_bits(lanes, 0, alone, 0)
+    assert_same_bits(lanes, 2, alone, 1)
+    traces = finish(lanes, make_gradients(task, 3, Engine.STACK), task)
+    assert [t.outcome.diverged for t in traces] == [False, True, False]
+    assert len(traces[1].per_step["loss"]) == traces[1].outcome.step + 1
+    assert not np.isfinite(traces[1].per_step["loss"][-1]) or abs(traces[1].per_step["loss"][-1]) > 1e6
+
+
+def test_a_stack_in_which_every_lane_explodes_ends_early(
+    task_of: Callable[[str, torch.dtype], Task], spec_of: Callable[..., RunSpec]
+) -> None:
+    task = task_of("mlp", torch.float32)
+    lanes = trained(task, [spec_of(1e30, steps=500), spec_of(1e35, steps=500)], Engine.STACK)
+    assert lanes.alive == []
+    assert lanes.step < 500
+    traces = finish(lanes, make_gradients(task, 3, Engine.STACK), task)
+    assert all(t.outcome.reason == "exploded" and t.final == {} for t in traces)
+
+
+@pytest.mark.parametrize(("model", "engine"), [("mlp", Engine.STACK), ("cnn-bn", Engine.STACK), ("gru", Engine.LOOP)])
+@pytest.mark.parametrize("rule", [SGD(momentum=0.9), Adam()])
+def test_a_stack_continued_from_any_pause_ends_at_the_same_bits(
+    task_of: Callable[[str, torch.dtype], Task],
+    spec_of: Callable[..., RunSpec],
+    model: str,
+    engine: Engine,
+    rule: UpdateRule,
+) -> None:
+    task = task_of(model, torch.float32)
+    specs = [spec_of(lr, rule, steps=40) for lr in (1e-3, 1e-2, 1e30)]
+    whole = trained(task, specs, engine)
+    start = start_lanes(specs, task)
+    packed = [pack(start) for _ in train(start, make_gradients(task, 3, engine), task)]
+    assert len(packed) >= 4
+    for data in packed[:-1]:
+        resumed = unpack(data, specs, torch.device("cpu"))
+        for _ in train(resumed, make_gradients(task, 3, engine), task):
+            pass
+        for k in range(len(specs)):
+            assert_same_bits(whole, k, resumed, k)
+
+
+def test_dropout_gives_every_lane_of_a_seed_the_same_masks_and_leaves_the_global_generator_alone(
+    images: tuple[torch.Tensor, torch.Tensor], spec_of: Callable[..., RunSpec]
+) -> None:
+    x, y = images
+    net = lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Dropout(0.5), nn.Linear(20, 10))  # noqa: E731
+    task = Task("dropout", net, train=(x.float(), y))
+    specs = [spec_of(0.1), spec_of(0.1)]
+    before = torch.random.get_rng_state()
+    lanes = trained(task, specs, Engine.LOOP)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(lanes.losses[:, 0], lanes.losses[:, 1])
+    assert lanes.losses[:, 0].unique().numel() == len(lanes.losses)
+
+
+def test_group_scales_multiply_the_learning_rate_of_the_parameters_they_name(
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec]
+) -> None:
+    task = task_of("mlp")
+    frozen = trained(task, [spec_of(0.1, group_scales=(("1.*", 0.0),))], Engine.STACK)
+    model = task.init(3)
+    assert torch.equal(frozen.params["1.weight"][0], model.get_parameter("1.weight"))
+    opt = torch.optim.SGD(
+        [{"params": model[1].parameters(), "lr": 0.0}, {"params": [*model[3].parameters(), *model[5].parameters()]}],
+        0.1,
+    )
+    for t in range(20):
+        x, y = task.batch(3, t, 16)
+        opt.zero_grad()
+        task.loss(model(x), y).backward()
+        opt.step()
+    torch.testing.assert_close(frozen.params["5.weight"][0], model[5].weight.detach(), rtol=1e-10, atol=1e-12)
