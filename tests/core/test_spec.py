@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from etude.core.errors import SpecError, StorageError
-from etude.core.record import canonical, from_plain, to_plain
+from etude.core.errors import SpecError
+from etude.core.record import from_plain, to_plain
 from etude.core.spec import RunSpec, TaskRef
 from etude.schedules import Constant, Cosine, chain, warmup
 
@@ -106,18 +106,3 @@ def test_the_hash_does_not_depend_on_the_process() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "12345"}
     )
     assert other.stdout.strip() == SPEC.hash
-
-
-def test_a_record_is_written_in_one_way_only() -> None:
-    assert canonical({"b": 1.5, "a": ("η", None)}) == '{"a":["η",null],"b":1.5}'
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical(math.nan)
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["os:system", "subprocess:Popen", "etude.core.record:to_plain", "etude.nothing:X", "etude.core.spec:a.b", ""],
-)
-def test_a_stored_record_never_names_foreign_code(path: str) -> None:
-    with pytest.raises(StorageError, match="names an unknown record"):
-        from_plain({"type": path, "command": "true"})
