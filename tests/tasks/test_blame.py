@@ -19,7 +19,7 @@ def test_an_exception_becomes_one_sentence_that_remembers_its_cause():
 
 
 def test_a_sentence_to_the_user_passes_unchanged():
-    with pytest.raises(DataError, match="^no data$"), user_code("it failed", "mend it"):
+    with pytest.raises(DataError, match=r"^no data$"), user_code("it failed", "mend it"):
         raise DataError("no data")
 
 

@@ -71,14 +71,22 @@ def test_named_data_is_looked_for_in_the_users_folder_first(tmp_path, monkeypatc
     assert len(load_images("mnist").train[1]) == 6
 
 
-def test_without_a_local_copy_or_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("long story"), r"mnist is not on this machine .*\(ConnectionError\): put its four IDX files"),
+        (OSError(28, "No space left on device"), r"cannot be fetched \(No space left on device\): put"),
+        (ValueError("SHA256 differs"), r"is not the published file \(ValueError: SHA256 differs\): put"),
+    ],
+)
+def test_without_a_local_copy_or_a_network_the_message_says_what_to_do(tmp_path, monkeypatch, error, message):
     def retrieve(*_, **__):
-        raise ConnectionError("no route to host")
+        raise error
 
     stand_in = types.SimpleNamespace(os_cache=lambda name: tmp_path / name, retrieve=retrieve)
     monkeypatch.setitem(sys.modules, "pooch", stand_in)
     monkeypatch.setenv("ETUDE_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=r"mnist is not on this machine .*no route to host\): put its four IDX files"):
+    with pytest.raises(DataError, match=message):
         load_images("mnist")
 
 

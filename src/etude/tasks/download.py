@@ -43,9 +43,15 @@ def download(name: str) -> Path:
     for file, digest in files.items():
         try:
             pooch.retrieve(f"{address}/{file}", known_hash=f"sha256:{digest}", fname=file, path=folder)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise DataError(
-                f"{name} is not on this machine and cannot be downloaded ({summary(error)}): put its four IDX files "
-                f"into $ETUDE_DATA/{name}, pass a folder that holds them, or use the bundled digits"
+                f"{name} is not on this machine and {address}/{file} cannot be fetched "
+                f"({error.strerror or type(error).__name__}): put its four IDX files into $ETUDE_DATA/{name}, pass a "
+                "folder that holds them, or use the bundled digits"
+            ) from error
+        except ValueError as error:
+            raise DataError(
+                f"what {address}/{file} holds is not the published file ({summary(error)}): put the four IDX files of "
+                f"{name} into $ETUDE_DATA/{name}, or pass a folder that holds them"
             ) from error
     return folder
