@@ -77,14 +77,20 @@ def test_per_token_classification_passes():
     [
         (
             {"inputs": with_value(INPUTS, 3, float("nan"))},
-            "training inputs hold 3 values .* first in example 3: remove",
+            "training inputs must be finite, but 3 of 60 values .* first in example 3: remove",
         ),
-        ({"inputs": with_value(INPUTS, 7, float("inf"))}, "training inputs hold 3 values .* first in example 7"),
+        (
+            {"inputs": with_value(INPUTS, 7, float("inf"))},
+            "training inputs must be finite, but 3 of 60 values .* first in example 7",
+        ),
         (
             {"make_model": regress, "targets": with_value(NUMBERS, 5, float("-inf"))},
-            "training targets hold 1 value that .* example 5",
+            "training targets must be finite, but 1 of 20 values .* example 5",
         ),
-        ({"validation": (with_value(INPUTS, 0, float("nan")), LABELS)}, "validation inputs hold 3 values .* example 0"),
+        (
+            {"validation": (with_value(INPUTS, 0, float("nan")), LABELS)},
+            "validation inputs must be finite, but 3 of 60 .* example 0",
+        ),
         ({"targets": LABELS - 1}, "the smallest training label is -1: number the classes from 0"),
         ({"validation": (INPUTS, LABELS - 2)}, "the smallest validation label is -2"),
         ({"targets": LABELS * 2}, "the largest training label is 2 but the model has 2 outputs: .* at least 3"),

@@ -54,7 +54,7 @@ def test_an_edited_file_is_read_again(tmp_path):
         (GOOD, "my_tusk", "has no function my_tusk: did you mean my_task\\?"),
         (GOOD, "zebra", "has no function zebra: it has Task, my_task"),
         ("", "task", "has no function task: it has none"),
-        (GOOD, "NUMBER", "NUMBER in .*mine.py is a int, not a function"),
+        (GOOD, "NUMBER", "NUMBER in .*mine.py is of type int, not a function"),
         ("x = (\n", "task", r"cannot be imported at line 1 \(SyntaxError: '\(' was never closed"),
         ("import math\n\nmath.nothing\n", "task", "cannot be imported at line 3 .AttributeError: module 'math'"),
         ("import no_such_module_here", "task", "at line 1 .ModuleNotFoundError: No module named 'no_such_module_here'"),

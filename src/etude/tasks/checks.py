@@ -84,7 +84,7 @@ def _check_finite(values: Tensor, name: str) -> None:
     if not finite.all():
         broken = (~finite).nonzero()
         raise DataError(
-            f"{name} hold {len(broken)} value{'s' if len(broken) > 1 else ''} that are NaN or infinite, the first in "
+            f"{name} must be finite, but {len(broken)} of {values.numel()} values are NaN or infinite, the first in "
             f"example {int(broken[0, 0])}: remove or replace them"
         )
 

@@ -69,7 +69,9 @@ def _module(path: Path, shown: str) -> ModuleType:
 
 def _no_function(path: Path, file: str, name: str, found: object) -> str:
     if found is not None:
-        return f"{name} in {file} is a {type(found).__name__}, not a function: name a function that returns a Task"
+        return (
+            f"{name} in {file} is of type {type(found).__name__}, not a function: name a function that returns a Task"
+        )
     module = sys.modules[f"_etude_task_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"]
     functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
     near = difflib.get_close_matches(name, functions, n=1)
