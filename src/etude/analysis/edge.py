@@ -1,0 +1,93 @@
+"""The edge: the learning rate beyond which runs diverge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etude.analysis.options import SweepOptions
+from etude.analysis.statistics import wilson_interval
+from etude.analysis.table import SweepTable
+from etude.core.trace import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """Where runs begin to diverge.
+
+    The edge is the smallest η at which at least half of the seeds diverge: P(diverge | η) ≥ 1/2. It lies between two
+    neighbouring learning rates that were run, ``lower`` and ``upper``.
+
+    P may be non-monotone: chaotic trajectories, or a loss that recovers. Then ``reversal`` is the largest η above the
+    edge where fewer than half of the seeds diverge; the edge stays the *first* crossing, since what lies beyond it is
+    not safe only because it sometimes holds.
+
+    Attributes:
+        lrs: (L,) learning rates at which anything ran.
+        diverged: (L,) number of seeds that diverged.
+        ran: (L,) number of seeds that ran.
+        low: (L,) lower Wilson limit of P(diverge | η).
+        high: (L,) upper Wilson limit.
+        lower: Largest η below the edge; ``None`` when already the smallest η diverges.
+        upper: Smallest η with P ≥ 1/2; ``None`` when there is none.
+        onset: Smallest η at which any seed diverged; ``None`` when none did.
+        certain: Smallest η from which on every seed diverged; ``None`` when there is none.
+        reversal: See above; ``None`` when P crosses 1/2 once.
+    """
+
+    lrs: Array
+    diverged: NDArray[np.int64]
+    ran: NDArray[np.int64]
+    low: Array
+    high: Array
+    lower: float | None
+    upper: float | None
+    onset: float | None
+    certain: float | None
+    reversal: float | None
+
+    @property
+    def estimate(self) -> float | None:
+        """Geometric mean of the bracket, or ``None`` when the edge is not bracketed."""
+        if self.lower is None or self.upper is None:
+            return None
+        return float(np.sqrt(self.lower * self.upper))
+
+
+def find_edge(table: SweepTable, options: SweepOptions) -> Edge:
+    """Count divergences per learning rate and bracket the edge between two neighbours of the grid."""
+    any_ran = table.ran.any(axis=1)
+    lrs = table.lrs[any_ran]
+    diverged = (table.diverged & table.ran)[any_ran].sum(axis=1)
+    ran = table.ran[any_ran].sum(axis=1)
+    limits = [wilson_interval(int(k), int(n), options.confidence) for k, n in zip(diverged, ran, strict=True)]
+    low, high = np.asarray(limits, dtype=np.float64).reshape(-1, 2).T
+    beyond = 2 * diverged >= ran
+    first = _first_true(beyond)
+    lower = None if first == 0 or not len(lrs) else float(lrs[first - 1])
+    upper = None if first == len(lrs) else float(lrs[first])
+    back = np.flatnonzero(~beyond[first:])
+    settled = len(lrs) - _first_true((diverged < ran)[::-1])
+    return Edge(
+        lrs=lrs,
+        diverged=diverged,
+        ran=ran,
+        low=low,
+        high=high,
+        lower=lower,
+        upper=upper,
+        onset=_at(lrs, _first_true(diverged > 0)),
+        certain=_at(lrs, settled),
+        reversal=_at(lrs, first + int(back[-1])) if len(back) else None,
+    )
+
+
+def _first_true(mask: NDArray[np.bool_]) -> int:
+    """Index of the first True; the length when there is none."""
+    return int(np.argmax(mask)) if mask.any() else len(mask)
+
+
+def _at(lrs: Array, index: int) -> float | None:
+    return float(lrs[index]) if index < len(lrs) else None

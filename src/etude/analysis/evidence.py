@@ -1,0 +1,108 @@
+"""When the evidence is too thin for an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from etude.analysis.basin import tolerated
+from etude.analysis.optimum import Optimum
+from etude.analysis.options import SweepOptions
+from etude.analysis.statistics import t_interval
+from etude.analysis.table import SweepTable
+from etude.core.message import Message, Value
+
+_MOSTLY = 0.9
+"""Share of the stable learning rates that may hide in the noise before a choice among them is one of chance."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands in the way of an answer, each as the sentence that says so and what would help; ``None``: nothing.
+
+    Attributes:
+        diverged: Every run diverged.
+        untrained: Nothing was learned.
+        seeds: There are too few seeds to recommend anything.
+        grid_end: The best lies at an end of the grid.
+        noise: Most learning rates cannot be told from the best because seeds differ too much.
+    """
+
+    diverged: Message | None
+    untrained: Message | None
+    seeds: Message | None
+    grid_end: Message | None
+    noise: Message | None
+
+    @property
+    def against_curve(self) -> Message | None:
+        """First objection to saying anything about the loss as a function of η."""
+        return self.diverged or self.untrained
+
+    @property
+    def against_best(self) -> Message | None:
+        """First objection to naming a best learning rate."""
+        return self.against_curve or self.grid_end
+
+    @property
+    def against_recommendation(self) -> Message | None:
+        """First objection to recommending a learning rate."""
+        return self.diverged or self.seeds or self.untrained or self.grid_end or self.noise
+
+
+def weigh(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Evidence:
+    """Look for what makes a sweep inconclusive."""
+    seeds = len(table.seeds)
+    low, high = float(table.lrs[0]), float(table.lrs[-1])
+    end = optimum.at_end
+    return Evidence(
+        diverged=Message("cannot_say.diverged", {"low": low, "high": high}) if _nothing_held(table) else None,
+        untrained=_untrained(table, optimum, options),
+        seeds=Message("cannot_say.seeds", {"seeds": seeds, "needed": options.min_seeds})
+        if seeds < options.min_seeds
+        else None,
+        grid_end=None if end is None else Message(f"cannot_say.grid_{end}", {"lr": low if end == "low" else high}),
+        noise=_noise(table, optimum),
+    )
+
+
+def few_seeds(table: SweepTable, needed: int) -> Message | None:
+    """The objection that an interval needs at least ``needed`` seeds."""
+    seeds = len(table.seeds)
+    return Message("cannot_say.seeds", {"seeds": seeds, "needed": needed}) if seeds < needed else None
+
+
+def _nothing_held(table: SweepTable) -> bool:
+    return not bool((table.ran & ~table.diverged).any())
+
+
+def _untrained(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Message | None:
+    """Nothing was learned when the untrained network is as good as the best within the tolerance, or within noise.
+
+    Where accuracy is known it must rise as well: a network that only learns how frequent the classes are lowers its
+    loss and knows nothing.
+    """
+    values: dict[str, Value] = {"loss": optimum.loss, "initial": optimum.initial}
+    if not optimum.initial > tolerated(optimum.loss, optimum.initial, options):
+        return Message("cannot_say.untrained", values)
+    if len(table.seeds) < max(3, options.min_seeds):
+        return None
+    gains = table.baseline(optimum.metric) - table.final(optimum.metric)[optimum.index]
+    if t_interval(gains, options.confidence)[0] <= 0:
+        return Message("cannot_say.untrained", values)
+    accuracy = optimum.metric.replace("loss", "accuracy")
+    rise = table.final(accuracy)[optimum.index] - table.baseline(accuracy)
+    if np.isfinite(rise).any() and t_interval(rise, options.confidence)[0] <= 0:
+        final = float(np.nanmean(table.final(accuracy)[optimum.index]))
+        return Message("cannot_say.chance", {"accuracy": final, "initial": float(np.mean(table.baseline(accuracy)))})
+    return None
+
+
+def _noise(table: SweepTable, optimum: Optimum) -> Message | None:
+    others = np.arange(len(table.lrs)) != optimum.index
+    stable = others & ~table.diverged.any(axis=1) & table.ran.any(axis=1)
+    among, hidden = int(stable.sum()), int((stable & optimum.unresolved).sum())
+    if among == 0 or hidden < _MOSTLY * among:
+        return None
+    return Message("cannot_say.noise", {"hidden": hidden, "among": among, "seeds": len(table.seeds)})

@@ -1,0 +1,133 @@
+"""Intervals from few replicates: Wilson, paired t, and a bootstrap of seeds.
+
+Axes: L learning rates, S seeds, B resamples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
+
+from etude.core.trace import Array
+
+Counts = NDArray[np.int64]
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    r"""Score interval of a probability.
+
+    .. math:: \frac{\hat p + z^2/2n \pm z\sqrt{\hat p(1-\hat p)/n + z^2/4n^2}}{1 + z^2/n}
+
+    with n = ``trials``, p̂ = ``successes``/n and z the normal quantile of ``confidence``. Unlike p̂ ± z·s.e. it has a
+    sensible width at p̂ = 0 and 1, which is where divergence counts nearly always are. No trials: (0, 1).
+
+    References:
+        Wilson (1927), Probable inference, J. Am. Stat. Assoc. 22, p. 209.
+
+    Example:
+        >>> low, high = wilson_interval(0, 5)
+        >>> round(low, 3), round(high, 3)
+        (0.0, 0.434)
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    z = float(ndtri(0.5 + confidence / 2))
+    p, shrink = successes / trials, z * z / trials
+    middle = (p + shrink / 2) / (1 + shrink)
+    half = z * np.sqrt(p * (1 - p) / trials + shrink / (4 * trials)) / (1 + shrink)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def t_interval(values: Array, confidence: float = 0.95) -> tuple[float, float]:
+    r"""Student's interval of a mean, :math:`\bar d \pm t_{S-1}\, s/\sqrt S`; NaN entries are pairs that were not run.
+
+    Of paired differences it is the paired t-interval. Fewer than two values: (−inf, inf).
+
+    Example:
+        >>> low, high = t_interval(np.array([1.0, 2.0, 3.0]))
+        >>> round(low, 3), round(high, 3)
+        (-0.484, 4.484)
+    """
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return -np.inf, np.inf
+    half = float(stdtrit(len(known) - 1, 0.5 + confidence / 2) * known.std(ddof=1) / np.sqrt(len(known)))
+    middle = float(known.mean())
+    return middle - half, middle + half
+
+
+def resample_seeds(seeds: int, resamples: int, bootstrap_seed: int = 0) -> Counts:
+    """How often each seed is drawn in each resample, (B, S); rows sum to ``seeds``.
+
+    One draw serves all learning rates, so the pairing of seeds survives resampling.
+    """
+    generator = np.random.Generator(np.random.PCG64(bootstrap_seed))
+    return generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples).astype(np.int64)
+
+
+def resampled_means(values: Array, counts: Counts) -> Array:
+    """Mean over the drawn seeds of each row of ``values`` (L, S), as (B, L).
+
+    NaN entries are runs that do not exist; a row of which no drawn seed exists has the mean +inf, so that it is never
+    the best.
+    """
+    known = np.isfinite(values)
+    weight = counts @ known.T.astype(np.float64)
+    total = counts @ np.where(known, values, 0.0).T
+    return np.where(weight > 0, total / np.maximum(weight, 1), np.inf)
+
+
+def means(values: Array) -> Array:
+    """Mean over seeds of each row of ``values`` (L, S), as (L,); +inf where nothing exists."""
+    mean: Array = resampled_means(values, np.ones((1, values.shape[1]), dtype=np.int64))[0]
+    return mean
+
+
+def percentile_interval(low: Array, high: Array, seeds: int, confidence: float = 0.95) -> tuple[float, float]:
+    r"""Expanded percentile interval of B resampled statistics.
+
+    With few replicates the bootstrap distribution is too narrow by :math:`\sqrt{(S-1)/S}` and has normal instead of
+    Student tails; both are mended by reading it at the level
+
+    .. math:: \alpha' = \Phi\!\left(-\sqrt{S/(S-1)}\; t_{S-1,\,1-\alpha/2}\right)
+
+    Args:
+        low: (B,) statistic, or its lower bound where a resample gives only a range.
+        high: (B,) statistic, or its upper bound.
+        seeds: S, the number of replicates that were resampled.
+        confidence: 1 − α.
+
+    References:
+        Hesterberg (2015), What teachers should know about the bootstrap, Am. Stat. 69, §3.3.
+    """
+    if seeds < 2:
+        return -np.inf, np.inf
+    quantile = float(stdtrit(seeds - 1, 0.5 + confidence / 2))
+    level = float(ndtr(-np.sqrt(seeds / (seeds - 1)) * quantile))
+    return _quantile(low, level, "lower"), _quantile(high, 1 - level, "higher")
+
+
+def _quantile(sample: Array, level: float, side: str) -> float:
+    ordered = np.sort(sample)
+    place = level * (len(ordered) - 1)
+    return float(ordered[int(np.floor(place) if side == "lower" else np.ceil(place))])
+
+
+def spearman(a: Array, b: Array) -> float:
+    """Rank correlation of two columns without ties to speak of; NaN when fewer than three pairs or no spread."""
+    known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < 3:
+        return np.nan
+    ranks_a, ranks_b = _ranks(a[known]), _ranks(b[known])
+    if ranks_a.std() == 0 or ranks_b.std() == 0:
+        return np.nan
+    return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1, ties sharing their mean rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    ranks: Array = (last - (count - 1) / 2)[place]
+    return ranks
