@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ def storage_errors(folder: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise _from_sqlite(error, folder) from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes a damaged schema in its message, and Python then fails to decode the message.
+        raise malformed(folder, "its text is not UTF-8") from error
     except OSError as error:
         raise _from_system(error, folder) from error
 
@@ -61,6 +65,8 @@ def _from_sqlite(error: sqlite3.Error, folder: Path) -> StorageError:
         return _no_space(folder)
     if code in _BUSY:
         return StorageError(f"{folder / DATABASE} is kept busy by another process: wait for it and try again")
+    if code == sqlite3.SQLITE_READONLY and os.access(folder / DATABASE, os.W_OK):
+        return malformed(folder, "its header says that it is read-only")
     if code in _UNREACHABLE:
         return StorageError(f"cannot read or write {folder / DATABASE} ({error}): check the disk and its permissions")
     return malformed(folder, str(error))

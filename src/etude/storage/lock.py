@@ -44,8 +44,12 @@ class WriterLock:
         _held.add(self._fd)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         note = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "started": started})
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, note.encode(), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, note.encode(), 0)
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next writer in; harmless when called again."""
