@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,11 +20,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from etude.core.finding import Finding
 from etude.report.data import MAX_POINTS, Both, both, curve_table, lr_table, page_data, word
-from etude.report.numbers import NOTHING, interval, number
+from etude.report.numbers import NOTHING, estimate_text, number
 from etude.report.page import Cell, CurveFigure, Figure, Page, Table
 
+_BREAKS = re.compile(r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])")
 _SCRIPTS = ("plots.js", "lr_figure.js", "curve_figure.js", "page.js")
 
 
@@ -78,7 +79,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"both": both, "word": word, "data_behind": _data_behind, "notes_on": _notes_on}
-    environment.filters |= {"cell": _cell, "estimate": _estimate}
+    environment.filters |= {"cell": _cell, "estimate": estimate_text, "unbroken": _unbroken}
     return environment
 
 
@@ -120,10 +121,6 @@ def _cell(cell: Cell, table: Table, column: int) -> Both:
     return both(number(cell, table.columns[column].format) if isinstance(cell, float) else cell)
 
 
-def _estimate(finding: Finding) -> str:
-    if finding.estimate is None:
-        return NOTHING
-    unit = f" {finding.unit}" if finding.unit else ""
-    if finding.interval is None:
-        return number(finding.estimate) + unit
-    return interval(finding.estimate, *finding.interval) + unit
+def _unbroken(text: str) -> str:
+    """Keep "η = 0.1", "5 %" and "[0.1, 0.2]" on one line."""
+    return _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)

@@ -18,7 +18,12 @@ function curveFigure(figure, box, zoom) {
   };
   const picked = figure.curves.findIndex((curve) => pickedLr() !== null && sameLr(curve.lr, pickedLr()));
   const data = figure.curves.map((curve) => curveTrace(curve, figure, colourOf(curve.lr), picked >= 0));
-  if (figure.target !== null) data.push(...targetTraces(figure.target, zoom?.x ?? [0, last]));
+  if (figure.target !== null) {
+    data.push(targetTrace(figure.target, zoom?.x ?? [0, last]));
+    layout.annotations.push(onPaper(`${word("mark.target")} ${number(figure.target)}`, figure, figure.target, {
+      x: 0, xref: "paper", xanchor: "left", yanchor: "top", yshift: -1,
+    }));
+  }
   if (picked >= 0) {
     const curve = figure.curves[picked];
     data.push(...pickedTraces(curve, figure, colourOf(curve.lr)));
@@ -35,7 +40,7 @@ function lrScale(lrs) {
 function curveTrace(curve, figure, colour, faded) {
   return {
     x: curve.steps, y: curve.mean, mode: "lines", type: "scatter", meta: curve.lr, connectgaps: false,
-    line: { color: colour, width: 1.5 }, opacity: faded ? 0.5 : 0.95,
+    line: { color: colour, width: 1.5 }, opacity: faded ? 0.62 : 0.95,
     hovertemplate: hover(curve, figure),
   };
 }
@@ -56,23 +61,19 @@ function pickedTraces(curve, figure, colour) {
 function pickedLabel(curve, figure) {
   const i = curve.mean.findLastIndex((v) => v !== null);
   if (i < 0) return [];
-  return [{
-    x: curve.steps[i], y: figure.logY ? Math.log10(curve.mean[i]) : curve.mean[i], text: `<b>η = ${number(curve.lr)}</b>`,
-    showarrow: false, xanchor: "right", yanchor: "bottom", yshift: 8, bgcolor: translucent(css("--paper"), 0.8),
-    font: { color: css("--ink"), size: 12.5 },
-  }];
+  const place = { x: curve.steps[i], xanchor: "right", yanchor: "bottom", yshift: 8 };
+  return [onPaper(`η = ${number(curve.lr)}`, figure, curve.mean[i], place)];
 }
 
-function targetTraces(target, [left, right]) {
-  const line = { color: css("--ink"), width: 1.2, dash: "dash" };
-  return [
-    { x: [left, right], y: [target, target], mode: "lines", line, hoverinfo: "skip" },
-    {
-      x: [right], y: [target], mode: "text", text: [`${plain(word("mark.target"))} ${number(target)}`], hoverinfo: "skip",
-      textposition: "bottom left", textfont: { color: css("--ink") },
-    },
-  ];
-}
+// A label inside the panel, on a veil of paper so that the curves below do not cross it.
+const onPaper = (label, figure, y, place) => ({
+  text: plain(label), y: figure.logY ? Math.log10(y) : y, showarrow: false, bgcolor: translucent(css("--paper"), 0.8),
+  font: { color: css("--ink"), size: 12.5, weight: 600 }, ...place,
+});
+
+const targetTrace = (target, [left, right]) => ({
+  x: [left, right], y: [target, target], mode: "lines", line: { color: css("--ink"), width: 1.2, dash: "dash" }, hoverinfo: "skip",
+});
 
 // The colour bar above a figure of curves: a gradient with decades, and a mark at the picked learning rate.
 function drawScale(figure) {

@@ -18,15 +18,15 @@ function lrFigure(figure, box, zoom) {
       ...axis(true, x, narrowBox(box) ? 6 : 9), anchor: strip ? "y2" : "y",
       title: { text: plain(word("axis.lr")), font: { color: css("--soft") }, standoff: 8 },
     },
-    yaxis: { ...axis(figure.logY, y, 7), domain: panels.main, ...allowed(whole, figure.logY) },
+    yaxis: { ...axis(figure.logY, y, 7), domain: panels.main, ...allowed(whole) },
     yaxis3: { domain: panels.ruler, range: [-0.5, rows.length - 0.5], visible: false, fixedrange: true },
     annotations: [panelLabel(text(figure.yLabel), panels.main[1])],
-    shapes: verticals(figure, panels),
+    shapes: verticals(figure, panels, whole),
   };
   if (strip) {
     layout.yaxis2 = {
       ...axis(false, [-0.08, 1.08], 3), domain: strip, fixedrange: true, tickmode: "array",
-      tickvals: [0, 0.5, 1], ticktext: ["0", "½", "1"],
+      tickvals: [0, 0.5, 1], ticktext: ["0", "0.5", "1"],
     };
     layout.annotations.push(panelLabel(word("axis.divergence"), strip[1]));
   }
@@ -38,7 +38,7 @@ function lrFigure(figure, box, zoom) {
 
 function stack(rows, hasStrip, narrow) {
   const margin = { l: 56, r: 14, t: 14, b: 48 };
-  const [ruler, main, strip] = [rows * ROW, narrow ? 250 : 320, hasStrip ? 58 : 0];
+  const [ruler, main, strip] = [rows * ROW, narrow || state.printing ? 250 : 320, hasStrip ? 58 : 0];
   const [above, between] = [28, hasStrip ? 30 : 0];
   const inner = ruler + above + main + between + strip;
   const at = (top) => 1 - top / inner;
@@ -75,7 +75,7 @@ function seriesTraces(series, i, figure, clamp) {
   }
   if (series.points) {
     const dots = figure.lrs.flatMap((lr, l) => series.points[l].filter((v) => v !== null).map((v) => [lr, v]));
-    const beyond = ([, v]) => (clamp(v) < v ? "triangle-up-open" : clamp(v) > v ? "triangle-down-open" : `${SYMBOLS[i % 4]}`);
+    const beyond = ([, v]) => (clamp(v) < v ? "triangle-up-open" : clamp(v) > v ? "triangle-down-open" : SYMBOLS[i % 4]);
     traces.push({
       x: dots.map(([lr]) => lr), y: dots.map(([, v]) => clamp(v)), mode: "markers",
       marker: { color: colour, size: 4.5, opacity: 0.45, symbol: dots.map(beyond) },
@@ -98,18 +98,20 @@ function seriesTraces(series, i, figure, clamp) {
   return traces;
 }
 
-function verticals(figure, panels) {
-  const line = (x, colour, dash) => ({
-    type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: panels.main[1], layer: "below", line: { color: colour, width: 1.2, dash },
-  });
+// Plotly 4.1 has no layer between grid and lines for a shape that spans a domain: these span the whole range instead.
+function verticals(figure, panels, whole) {
+  const spans = [["y", ...whole.map((v) => (figure.logY ? 10 ** v : v))], ...(panels.strip ? [["y2", -1, 2]] : [])];
+  const lines = (x, colour, dash) => spans.map(([yref, y0, y1]) => ({
+    type: "line", x0: x, x1: x, yref, y0, y1, layer: "between", line: { color: colour, width: 1.2, dash },
+  }));
   const area = ([x0, x1], colour) => ({
-    type: "rect", x0, x1, yref: "paper", y0: panels.main[0], y1: panels.main[1], layer: "below", line: { width: 0 }, fillcolor: colour,
+    type: "rect", x0, x1, yref: "y", y0: spans[0][1], y1: spans[0][2], layer: "between", line: { width: 0 }, fillcolor: colour,
   });
   return [
     ...(figure.basin ? [area(figure.basin, css("--basin"))] : []),
     ...(figure.edge ? [area(figure.edge, css("--edge"))] : []),
-    ...(figure.recommended ? [line(figure.recommended, css("--accent"), "dash")] : []),
-    ...(pickedLr() === null ? [] : [line(pickedLr(), css("--pick"), "solid")]),
+    ...(figure.recommended ? lines(figure.recommended, css("--accent"), "dash") : []),
+    ...(pickedLr() === null ? [] : lines(pickedLr(), css("--pick"), "solid")),
   ];
 }
 
@@ -132,7 +134,7 @@ function rulerTraces(rows, [left, right], box) {
     const [low, high] = [row.low ?? row.value, row.high ?? row.value];
     const roomAtRight = right - Math.log10(high) > Math.log10(low) - left;
     const range = row.low === null ? "" : `${number(row.low, 2)}–${number(row.high, 2)}`;
-    const values = row.value === undefined ? range : number(row.value, 2) + (range && !narrowBox(box) ? ` [${range}]` : "");
+    const values = row.value === undefined ? range : number(row.value) + (range && !narrowBox(box) ? ` [${range}]` : "");
     const common = { yaxis: "y3", y: [y, y], hoverinfo: "skip" };
     const traces = [{ ...common, x: [low, high], mode: "lines", line: { color: row.colour, width: row.width } }];
     if (row.value !== undefined) {

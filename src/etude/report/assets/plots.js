@@ -31,7 +31,7 @@ const translucent = (colour, alpha) => colour + Math.round(alpha * 255).toString
 // Viridis, without the end that would drown in the paper.
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
 function viridis(fraction) {
-  const [first, last] = isDark() ? [0.28, 1] : [0, 0.86];
+  const [first, last] = isDark() ? [0.33, 1] : [0, 0.86];
   const position = (first + (last - first) * fraction) * (VIRIDIS.length - 1);
   const i = Math.min(Math.floor(position), VIRIDIS.length - 2);
   const channel = (colour, c) => parseInt(colour.slice(1 + 2 * c, 3 + 2 * c), 16);
@@ -102,20 +102,22 @@ function rangeOf(values, isLog) {
 }
 
 const limitsToRange = ([low, high], isLog) => (isLog ? [Math.log10(low), Math.log10(high)] : [low, high]);
+const touched = matchMedia("(pointer: coarse)").matches;
 const narrowBox = (box) => box.clientWidth < 520;
 
 function baseLayout(box, height, margin) {
+  const buttons = touched ? 22 : 0; // where nothing hovers, the buttons are always there and need a place of their own
   return {
     width: state.printing ? 660 : box.clientWidth,
-    height,
-    margin,
+    height: height + buttons,
+    margin: { ...margin, t: margin.t + buttons },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: css("--sans"), size: 12.5, color: css("--ink") },
     showlegend: false,
     hovermode: "closest",
     hoverlabel: { bgcolor: css("--raised"), bordercolor: css("--rule"), font: { color: css("--ink") }, align: "left" },
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    dragmode: touched ? false : "zoom",
     modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--soft"), activecolor: css("--accent") },
   };
 }

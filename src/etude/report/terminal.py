@@ -1,0 +1,99 @@
+"""The answer in a few lines: title, sentence, a small plot, the findings, where the report is."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from etude.core.finding import Finding, Verdict
+from etude.report.catalogue import Language, say
+from etude.report.data import word
+from etude.report.numbers import estimate_text, number
+from etude.report.page import Array, LrFigure, Page
+
+_BARS = "▁▂▃▄▅▆▇█"
+_STYLE = {Verdict.SUPPORTED: "green", Verdict.REFUTED: "red", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def print_page(page: Page, console: Console, language: Language = "en", report: Path | None = None) -> None:
+    """Print what a reader needs at once; on anything but a terminal it is plain text.
+
+    Nothing in the page is read as markup: names may contain brackets.
+    """
+    console.print(Text(say(page.title, language), style="bold"))
+    if page.subtitle is not None:
+        console.print(Text(say(page.subtitle, language), style="dim"))
+    console.print()
+    for sentence in page.answer:
+        console.print(Text(say(sentence, language)))
+    for note in page.notes:
+        console.print(Text("! " + say(note, language), style="yellow"))
+    figure = next((f for f in page.figures if isinstance(f, LrFigure)), None)
+    if figure is not None and np.isfinite(figure.series[0].mean).any():
+        console.print()
+        console.print(Text("\n".join(text_plot(figure, language))))
+    if page.findings:
+        console.print()
+        console.print(_table(page.findings, language))
+    if report is not None:
+        console.print()
+        console.print(Text(f"{say(word('terminal.report'), language)}  {report}"), soft_wrap=True)
+
+
+def text_plot(figure: LrFigure, language: Language = "en") -> list[str]:
+    """The first series of a figure as a row of bars, one for each learning rate; × where there is no number.
+
+    Bars are as high as the number on the figure's own axis, linear or logarithmic: lower is a smaller number.
+    """
+    means = figure.series[0].mean
+    low, high = float(np.nanmin(means)), float(np.nanmax(means))
+    bars = "".join(_bar(float(level)) for level in _levels(means, figure.log_y))
+    marks = [" "] * len(figure.lrs)
+    for lr, symbol in ((figure.best.value if figure.best else None, "○"), (figure.recommended, "▲")):
+        if lr is not None:
+            marks[int(np.argmin(np.abs(np.log(figure.lrs / lr))))] = symbol
+    left, right = number(float(figure.lrs[0])), number(float(figure.lrs[-1]))
+    legend = [
+        f"{symbol} {say(word(key), language)} {number(lr)}"
+        for symbol, key, lr in (
+            ("○", "mark.best", figure.best.value if figure.best else None),
+            ("▲", "mark.recommended", figure.recommended),
+        )
+        if lr is not None
+    ]
+    title = say(word("terminal.plot", name=say(figure.y_label, language)), language)
+    axis = "η " + left + " " * max(len(bars) - len(left) - len(right), 1) + right
+    return [
+        f"{title} ({number(low)} – {number(high)})",
+        f"  {bars}",
+        *([f"  {''.join(marks).rstrip()}", axis, "  " + "   ".join(legend)] if legend else [axis]),
+    ]
+
+
+def _levels(means: Array, log: bool) -> Array:
+    finite = np.isfinite(means) & ((means > 0) | (not log))
+    values = np.full(len(means), np.nan)
+    values[finite] = np.log(means[finite]) if log else means[finite]
+    low, high = np.nanmin(values), np.nanmax(values)
+    return (values - low) / (high - low) if high > low else np.where(finite, 0.5, np.nan)
+
+
+def _bar(level: float) -> str:
+    return "×" if math.isnan(level) else _BARS[round(level * (len(_BARS) - 1))]
+
+
+def _table(findings: tuple[Finding, ...], language: Language) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(say(word("question"), language), ratio=2)
+    table.add_column(say(word("estimate"), language), justify="right")
+    table.add_column(say(word("verdict.heading"), language), no_wrap=True)
+    for finding in findings:
+        verdict = Text(say(word(f"verdict.{finding.verdict.value}"), language), style=_STYLE[finding.verdict])
+        table.add_row(Text(say(finding.question, language)), Text(estimate_text(finding)), verdict)
+    return table
