@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from etude.core.errors import DamagedError, LockedError, StorageError
+from etude.storage import book as book_module
+from etude.storage import files as files_module
+from etude.storage import writer as writer_module
 from etude.storage.files import free_bytes, write_durably
 from etude.storage.reader import StudyReader
 from etude.storage.writer import StudyWriter
@@ -262,3 +265,46 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_durably(path, b"new")
     assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [("file", b"old")]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_around_a_commit_leaves_the_writer_fit_to_go_on(tmp_path, make_trace, monkeypatch, moment):
+    whole = book_module.transaction
+
+    @contextlib.contextmanager
+    def interrupted(*arguments):
+        with whole(*arguments):
+            yield
+            if moment == "before":
+                raise KeyboardInterrupt
+        raise KeyboardInterrupt
+
+    traces = [make_trace(f"run-{i}", i) for i in range(3)]
+    with StudyWriter.create_or_open(tmp_path, {}) as writer:
+        writer.put_traces(traces[:1])
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(book_module, "transaction", interrupted)
+            writer.put_traces(traces[:2])
+        assert len(writer.reader.traces()) == (1 if moment == "before" else 2)
+        writer.put_traces(traces)
+    with StudyReader.open(tmp_path) as reader:
+        assert list(reader.traces()) == ["run-0", "run-1", "run-2"]
+
+
+def test_a_checkpoint_stored_again_at_its_step_survives_a_kill_in_between(tmp_path, monkeypatch):
+    with StudyWriter.create_or_open(tmp_path, {}) as writer:
+        writer.put_checkpoint("a", 1, b"older")
+        writer.put_checkpoint("a", 2, b"newer")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(writer_module, "remove_checkpoints", interrupt)
+            writer.put_checkpoint("a", 2, b"again")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(files_module, "sync_folder", interrupt)
+            writer.put_checkpoint("a", 2, b"third")
+    with StudyWriter.create_or_open(tmp_path, {}) as writer:
+        assert writer.latest_checkpoint("a") == b"older"
+        assert writer.warnings == []
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt

@@ -75,7 +75,10 @@ def test_another_trace_of_the_same_run_is_refused_and_the_first_is_kept(study, c
 
 
 def test_a_plan_cannot_be_changed(study, spec):
-    with StudyWriter.create_or_open(study, spec) as writer, pytest.raises(StorageError, match="plan 'engine'"):
+    with (
+        StudyWriter.create_or_open(study, spec) as writer,
+        pytest.raises(StorageError, match="document plan/engine cannot be stored"),
+    ):
         writer.put_plan("engine", {"engine": "loop"})
 
 

@@ -76,8 +76,8 @@ def connect(folder: Path, *, writing: bool) -> sqlite3.Connection:
 def transaction(connection: sqlite3.Connection, folder: Path, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
     """All of what happens inside, or nothing of it."""
     with storage_errors(folder):
-        connection.execute(begin)
         try:
+            connection.execute(begin)
             yield
             connection.execute("COMMIT")
         finally:

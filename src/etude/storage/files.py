@@ -77,6 +77,16 @@ def move_durably(source: Path, path: Path) -> None:
     sync_folder(path.parent.parent)
 
 
+def place_durably(path: Path, content: bytes | Path) -> tuple[str, int]:
+    """Put bytes, or a finished file of the same disk, at ``path``; its SHA-256 (hexadecimal) and size [bytes]."""
+    if isinstance(content, bytes):
+        write_durably(path, content)
+        return hashlib.sha256(content).hexdigest(), len(content)
+    sha256, size = file_sha256(content)
+    move_durably(content, path)
+    return sha256, size
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

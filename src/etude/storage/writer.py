@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
 from etude import __version__
-from etude.core.errors import SpecError, StorageError, UserError
+from etude.core.errors import SpecError, StorageError
 from etude.core.finding import Finding
 from etude.core.record import canonical, to_plain
 from etude.core.spec import RunSpec
 from etude.core.trace import Trace
+from etude.storage.beginning import about, differences, json_text, make_folder
 from etude.storage.blobs import trace_row
-from etude.storage.database import connect, create, transaction
+from etude.storage.book import Book
+from etude.storage.database import connect, create
 from etude.storage.files import (
     CHECKPOINTS,
     WEIGHTS,
     checkpoint_path,
-    file_sha256,
-    move_durably,
+    place_durably,
     read_checked,
     remove_checkpoints,
     remove_temporaries,
     same_tensors,
     weights_path,
-    write_durably,
 )
 from etude.storage.guard import DATABASE, storage_errors
-from etude.storage.lock import LOCK, WriterLock
+from etude.storage.lock import WriterLock
 from etude.storage.reader import PLAN, STUDY, StudyReader
-from etude.storage.repair import Index, verified_index
 from etude.storage.rows import (
     DOCUMENTS,
     FILES,
@@ -44,14 +41,12 @@ from etude.storage.rows import (
     TRACES,
     Key,
     Row,
-    Table,
-    delete_row,
-    insert_row,
-    row_digest,
-    write_ledger,
 )
 
 _CHECKPOINTS_KEPT = 2
+_NOT_DETERMINISTIC = (
+    "the computation is not deterministic: choose another --out, and run on one machine with the same versions"
+)
 
 
 @final
@@ -66,11 +61,9 @@ class StudyWriter:
     def __init__(self, folder: Path, lock: WriterLock, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.reader = StudyReader(folder, connection)
+        self.warnings: list[str] = []
         self._lock = lock
-        self._connection = connection
-        self._index: dict[str, Index]
-        self.warnings: list[str]
-        self._index, self.warnings = verified_index(connection, folder)
+        self._book = Book(folder, connection, self.warnings)
 
     @classmethod
     def create_or_open(cls, folder: Path, spec: Mapping[str, Any], provenance: Mapping[str, Any] | None = None) -> Self:
@@ -88,17 +81,17 @@ class StudyWriter:
             DamagedError: When it is damaged beyond what can be computed again.
             StorageError: When another version wrote it, or the disk is full or failing.
         """
-        _make_folder(folder)
+        make_folder(folder)
         with storage_errors(folder):
             lock = WriterLock(folder)
             try:
                 remove_temporaries(folder)
                 if not (folder / DATABASE).exists():
-                    create(folder, [(DOCUMENTS, (STUDY, _about(spec, provenance)))])
+                    create(folder, [(DOCUMENTS, (STUDY, about(spec, provenance)))])
                 connection = connect(folder, writing=True)
                 try:
                     writer = cls(folder, lock, connection)
-                    writer._check_study(json.loads(_json("the study's options", spec)))
+                    writer._check_study(json.loads(json_text("the study's options", spec)))
                 except BaseException:
                     connection.close()
                     raise
@@ -126,15 +119,17 @@ class StudyWriter:
         Raises:
             StorageError: When another plan is stored under this name.
         """
-        row = (PLAN + name, _json(f"the plan {name!r}", plan))
-        self._put_once(DOCUMENTS, [row], f"the plan {name!r} is stored with other content")
+        row = (PLAN + name, json_text(f"the plan {name!r}", plan))
+        self._book.put_once(
+            DOCUMENTS, [row], "it is stored with other content, and a plan never changes; choose another --out"
+        )
 
     def add_runs(self, specs: Sequence[RunSpec]) -> None:
         """Add runs; those that are there already stay where they are."""
-        known = self._index[RUNS.name]
+        known = self._book.index(RUNS)
         new = {spec.hash: spec for spec in specs if (spec.hash,) not in known}
         rows = [(run, len(known) + i, canonical(to_plain(spec))) for i, (run, spec) in enumerate(new.items())]
-        self._commit((RUNS, RUNS.key(row), row) for row in rows)
+        self._book.commit((RUNS, RUNS.key(row), row) for row in rows)
 
     def put_traces(self, traces: Sequence[Trace]) -> None:
         """Store finished runs, all or none of them. Storing a trace again is harmless.
@@ -142,17 +137,17 @@ class StudyWriter:
         Raises:
             StorageError: When another trace of the same run is stored: the computation was not deterministic.
         """
-        self._put_once(
+        self._book.put_once(
             TRACES,
             [trace_row(trace) for trace in traces],
-            "it was computed before with another result, so the computation is not deterministic",
+            f"it was computed before with another result, so {_NOT_DETERMINISTIC}",
         )
 
     def put_findings(self, findings: Sequence[Finding]) -> None:
         """Store the findings in place of those stored before."""
         new = {(i,): (i, canonical(to_plain(finding))) for i, finding in enumerate(findings)}
-        old = self._index[FINDINGS.name]
-        self._commit((FINDINGS, key, new.get(key)) for key in {**old, **new})
+        old = self._book.index(FINDINGS)
+        self._book.commit((FINDINGS, key, new.get(key)) for key in {**old, **new})
 
     def put_checkpoint(self, key: str, step: int, checkpoint: bytes | Path) -> None:
         """Store how far the runs of ``key`` have come, and forget all but the newest two.
@@ -164,13 +159,15 @@ class StudyWriter:
                 gives one on the same disk).
         """
         path = checkpoint_path(self.folder, key, step)
-        with storage_errors(self.folder):
-            sha256, size = _place(path, checkpoint)
         steps = {*self._checkpoint_steps(key), step}
+        # A file in the place of one that is stored would look damaged if we were killed before its row is replaced.
+        self._book.commit([(FILES, (CHECKPOINTS, key, step), None)])
+        with storage_errors(self.folder):
+            sha256, size = place_durably(path, checkpoint)
         kept = set(sorted(steps)[-_CHECKPOINTS_KEPT:]) | {step}
         rows: dict[Key, Row | None] = {(CHECKPOINTS, key, old): None for old in steps - kept}
         rows[CHECKPOINTS, key, step] = (CHECKPOINTS, key, step, size, sha256)
-        self._commit((FILES, at, row) for at, row in rows.items())
+        self._book.commit((FILES, at, row) for at, row in rows.items())
         with storage_errors(self.folder):
             remove_checkpoints(self.folder, key, kept)
 
@@ -183,14 +180,14 @@ class StudyWriter:
                 data = read_checked(path, stored[step])
             if data is not None:
                 return data
-            self._commit([(FILES, (CHECKPOINTS, key, step), None)])
+            self._book.commit([(FILES, (CHECKPOINTS, key, step), None)])
             older = "an older checkpoint is used" if min(stored) < step else "its runs start again"
             self.warnings.append(f"{path} is missing or does not match its checksum: {older}")
         return None
 
     def drop_checkpoints(self, key: str) -> None:
         """Forget the checkpoints of runs that are finished."""
-        self._commit([(FILES, (CHECKPOINTS, key, step), None) for step in self._checkpoint_steps(key)])
+        self._book.commit([(FILES, (CHECKPOINTS, key, step), None) for step in self._checkpoint_steps(key)])
         with storage_errors(self.folder):
             remove_checkpoints(self.folder, key, set())
 
@@ -201,99 +198,26 @@ class StudyWriter:
             StorageError: When other weights are stored under this key: the computation was not deterministic.
         """
         path = weights_path(self.folder, key)
-        if (WEIGHTS, key, 0) in self._index[FILES.name]:
+        if (WEIGHTS, key, 0) in self._book.index(FILES):
             if not same_tensors(self.reader.weights(key), data):
                 raise StorageError(
-                    f"the weights {key!r} in {self.folder} were computed before with another result, so the computation "
-                    "is not deterministic: choose another --out, and report it if the machine and versions are the same"
+                    f"the weights {key!r} in {self.folder} were computed before with another result, so {_NOT_DETERMINISTIC}"
                 )
             return
         with storage_errors(self.folder):
-            sha256, size = _place(path, data)
-        self._commit([(FILES, (WEIGHTS, key, 0), (WEIGHTS, key, 0, size, sha256))])
+            sha256, size = place_durably(path, data)
+        self._book.commit([(FILES, (WEIGHTS, key, 0), (WEIGHTS, key, 0, size, sha256))])
 
     def _checkpoint_steps(self, key: str) -> list[int]:
-        return [step for place, owner, step in self._index[FILES.name] if (place, owner) == (CHECKPOINTS, key)]
-
-    def _put_once(self, table: Table, rows: Sequence[Row], otherwise: str) -> None:
-        known, new = dict(self._index[table.name]), []
-        for row in rows:
-            digest = row_digest(table, row)
-            if known.setdefault(table.key(row), digest) != digest:
-                raise StorageError(
-                    f"{table.label(row)} cannot be stored in {self.folder}: {otherwise}; choose another --out"
-                )
-            if table.key(row) not in self._index[table.name]:
-                new.append(row)
-        self._commit((table, table.key(row), row) for row in new)
-
-    def _commit(self, changes: Iterable[tuple[Table, Key, Row | None]]) -> None:
-        """Set the rows of the given keys (``None``: remove them) and the ledger, in one transaction."""
-        index = {name: dict(digests) for name, digests in self._index.items()}
-        touched: dict[str, Table] = {}
-        with transaction(self._connection, self.folder):
-            for table, key, row in changes:
-                touched[table.name] = table
-                if index[table.name].pop(key, None) is not None:
-                    delete_row(self._connection, table, key)
-                if row is not None:
-                    index[table.name][key] = row_digest(table, row)
-                    insert_row(self._connection, table, row, index[table.name][key])
-            for table in touched.values():
-                write_ledger(self._connection, table, index[table.name].values())
-        self._index = index
+        return [step for place, owner, step in self._book.index(FILES) if (place, owner) == (CHECKPOINTS, key)]
 
     def _check_study(self, spec: dict[str, Any]) -> None:
         info = self.reader.info()
-        differences = _differences(info.spec, spec)
-        if differences:
+        changed = differences(info.spec, spec)
+        if changed:
             raise SpecError(
-                f"the study in {self.folder} was begun with other options ({'; '.join(differences)}): "
+                f"the study in {self.folder} was begun with other options ({'; '.join(changed)}): "
                 "choose another --out, or give the same options to go on with it"
             )
         if info.etude != __version__:
             self.warnings.append(f"the study was begun with Étude {info.etude} and goes on with {__version__}")
-
-
-def _make_folder(folder: Path) -> None:
-    ours = {LOCK}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be the study's folder ({error.strerror}): choose another --out") from error
-    foreign = [name for name in found if name not in ours and not name.startswith(DATABASE)]
-    if foreign and DATABASE not in found:
-        raise UserError(
-            f"{folder} is not a study: it holds {foreign[0]} and no {DATABASE}; choose a new or empty folder for --out"
-        )
-
-
-def _about(spec: Mapping[str, Any], provenance: Mapping[str, Any] | None) -> str:
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"etude": __version__, "created": created, "spec": dict(spec), "provenance": dict(provenance or {})}
-    return _json("the study's options", about)
-
-
-def _json(what: str, document: Mapping[str, Any]) -> str:
-    try:
-        return canonical(document)
-    except (TypeError, ValueError) as error:
-        raise StorageError(f"{what} cannot be stored ({error}): use plain JSON values") from error
-
-
-def _place(path: Path, content: bytes | Path) -> tuple[str, int]:
-    if isinstance(content, bytes):
-        write_durably(path, content)
-        return hashlib.sha256(content).hexdigest(), len(content)
-    sha256, size = file_sha256(content)
-    move_durably(content, path)
-    return sha256, size
-
-
-def _differences(old: Any, new: Any, name: str = "") -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*old, *(key for key in new if key not in old)]
-        return [line for key in keys for line in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
-    same = json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
-    return [] if same else [f"{name} was {json.dumps(old)}, now {json.dumps(new)}"]
