@@ -27,7 +27,7 @@ def tolerated(best: Number, initial: float, options: SweepOptions) -> Number:
     with ℓ* = ``best``, ℓ0 = ``initial``, τ = ``options.tolerance``, φ = ``options.floor``.
 
     Example:
-        >>> round(tolerated(0.5, 2.5, SweepOptions()), 3), round(tolerated(1e-5, 2.5, SweepOptions()), 4)
+        >>> round(float(tolerated(0.5, 2.5, SweepOptions())), 4), round(float(tolerated(1e-5, 2.5, SweepOptions())), 4)
         (0.51, 0.0125)
     """
     allowed = np.maximum(options.tolerance * np.abs(best), options.floor * (initial - best))

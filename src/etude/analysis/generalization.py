@@ -14,6 +14,7 @@ from etude.analysis.convergence import default_target
 from etude.analysis.optimum import resampled_optimum
 from etude.analysis.options import SweepOptions
 from etude.analysis.statistics import (
+    Counts,
     means,
     percentile_interval,
     resample_seeds,
@@ -137,7 +138,10 @@ def choose_by_training(table: SweepTable, options: SweepOptions) -> Choice | Non
     best = float(means(validation).min())
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
     every = np.ones((1, seeds), dtype=np.int64)
-    (low, high), (whole_low, whole_high) = _log2_ratio(table, counts), _log2_ratio(table, every)
+    (low, high), (whole_low, whole_high) = (
+        _log2_ratio(table, counts, options),
+        _log2_ratio(table, every, options),
+    )
     return Choice(
         regret=float(np.nanmean(differences)),
         interval=t_interval(differences, options.confidence),
@@ -148,7 +152,7 @@ def choose_by_training(table: SweepTable, options: SweepOptions) -> Choice | Non
     )
 
 
-def _log2_ratio(table: SweepTable, counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> tuple[Array, Array]:
+def _log2_ratio(table: SweepTable, counts: Counts, options: SweepOptions) -> tuple[Array, Array]:
     """(B,) range of log2 of the ratio; as wide as the grid's cells where no fit locates the optimum."""
-    train, validation = (resampled_optimum(table, m, counts) for m in ("train_loss", "validation_loss"))
+    train, validation = (resampled_optimum(table, m, counts, options) for m in ("train_loss", "validation_loss"))
     return train[0] - validation[1], train[1] - validation[0]

@@ -24,10 +24,15 @@ _BOOTSTRAP_SEEDS = 5
 
 _LOG_RATIO = 2.0
 """Where losses in the window differ by more than this, their logarithm is fitted: a seed changes a loss by a share of
-it, so the scatter is even in log ℓ, and a parabola through raw losses would follow its largest point alone."""
+it, so the scatter is even in log ℓ, and a parabola through raw losses would follow its largest point alone. The minimum
+itself is the same on either scale."""
 
-_EXPLAINED = 0.9
-"""Share of the variation that a parabola through five points must explain; else three points are used."""
+_CUBIC_POINTS = 5
+"""Fewest points that can tell a lopsided valley from a symmetric one."""
+
+_LOCAL = 1.5
+"""Octaves to either side beyond which five points are not a neighbourhood: a valley is a polynomial only at its bottom,
+and on a grid so coarse even the cubic missed the truth in half of our simulated sweeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,8 @@ class Optimum:
         metric: Which final loss.
         index: Of the grid's best learning rate.
         grid_lr: That learning rate.
-        lr: Estimate: the vertex of a local parabola in log2 η, or ``grid_lr`` when no parabola can be trusted.
+        lr: Estimate: the lowest point of a local parabola in log2 η (a cubic, where the seeds show that the valley is
+            lopsided), or ``grid_lr`` when no fit can be trusted.
         method: Which of the two it is.
         interval: Around ``lr``, or ``None`` with a single seed.
         basis: What the interval is made of: resampled seeds with the fit repeated, or, with fewer than five seeds, the
@@ -56,7 +62,7 @@ class Optimum:
     index: int
     grid_lr: float
     lr: float
-    method: Literal["parabola", "grid"]
+    method: Literal["fit", "grid"]
     interval: tuple[float, float] | None
     basis: Literal["bootstrap", "alike", "none"]
     loss: float
@@ -72,19 +78,20 @@ def find_optimum(table: SweepTable, metric: str, options: SweepOptions) -> Optim
     losses = table.result(metric)
     level = means(losses)
     index = int(np.argmin(level))
-    windows = _windows(table, losses)
-    estimate, _, fitted = _locate(table.octaves, level[None], windows)
+    windows = _windows(table, losses, options.confidence)
+    vertex = float(_locate(table.octaves, level[None], windows)[0][0])
+    fitted = bool(np.isfinite(vertex))
     initial = float(np.mean(table.baseline(metric)))
     margin = tolerated(level[index], initial, options) - level[index]
     alike, unresolved = _compare(losses, index, float(margin), options.confidence)
     interval, basis = _interval(table, losses, windows, alike, options)
-    lr = float(2 ** estimate[0])
+    lr = float(2**vertex) if fitted else float(table.lrs[index])
     return Optimum(
         metric=metric,
         index=index,
         grid_lr=float(table.lrs[index]),
-        lr=lr if fitted[0] else float(table.lrs[index]),
-        method="parabola" if fitted[0] else "grid",
+        lr=lr,
+        method="fit" if fitted else "grid",
         interval=None if interval is None else (min(interval[0], lr), max(interval[1], lr)),
         basis=basis,
         loss=float(level[index]),
@@ -96,10 +103,11 @@ def find_optimum(table: SweepTable, metric: str, options: SweepOptions) -> Optim
     )
 
 
-def resampled_optimum(table: SweepTable, metric: str, counts: Counts) -> tuple[Array, Array]:
-    """(B,) lower and upper end of where each resample's best learning rate lies, as log2 η; equal where a fit says."""
+def resampled_optimum(table: SweepTable, metric: str, counts: Counts, options: SweepOptions) -> tuple[Array, Array]:
+    """(B,) lower and upper end of where each resample's best learning rate lies, as log2 η."""
     losses = table.result(metric)
-    low, high, _ = _locate(table.octaves, resampled_means(losses, counts), _windows(table, losses))
+    windows = _windows(table, losses, options.confidence)
+    _, low, high = _locate(table.octaves, resampled_means(losses, counts), windows)
     return low, high
 
 
@@ -110,49 +118,79 @@ def grid_spacing(octaves: Array) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """The points a parabola may be put through when the best is ``centre``, and the scale it is fitted on."""
+    """The points that a local fit may use when the best is ``centre``, and what is fitted to them.
+
+    Three points make a parabola that nothing tests, so it gives an estimate but the interval stays the grid's cell.
+    Five make a parabola, or a cubic where the seeds show that the valley is lopsided; the two differ by the parabola's
+    systematic error, so the interval spans both.
+    """
 
     centre: int
     points: Indices
     logarithmic: bool
+    skewed: bool
     reach: float
 
-    def vertex(self, x: Array, level: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """(B,) vertices of the parabolas through (B, L) mean losses, and (B,) whether each can be trusted."""
+    def fit(self, x: Array, level: Array) -> tuple[Array, Array, Array]:
+        """(B,) vertex and the (B,) lower and upper end of where it may be, from (B, L) mean losses; NaN: not trusted.
+
+        Vertices are trusted where the curve is convex and its lowest point within a grid step of the centre.
+        """
         y = level[:, self.points]
         y = np.log(y) if self.logarithmic else y
         at = x[self.points] - x[self.centre]
-        curvature, slope = (np.linalg.pinv(np.vander(at, 3)) @ y.T)[:2]
-        convex = curvature > 0
-        vertex = -slope / np.where(convex, 2 * curvature, 1.0)
-        return x[self.centre] + vertex, convex & (np.abs(vertex) <= self.reach)
+        low, high = (np.full(len(y), end) for end in _cell(x, self.centre))
+        parabola = x[self.centre] + _lowest(at, y, 2, self.reach)
+        if len(self.points) < _CUBIC_POINTS:
+            return parabola, np.fmin(low, parabola), np.fmax(high, parabola)
+        cubic = x[self.centre] + _lowest(at, y, 3, self.reach)
+        known = np.isfinite(cubic) & np.isfinite(parabola)
+        low = np.where(known, np.fmin(cubic, parabola), np.fmin(low, parabola))
+        high = np.where(known, np.fmax(cubic, parabola), np.fmax(high, parabola))
+        return (cubic if self.skewed else parabola), low, high
 
 
-def _windows(table: SweepTable, losses: Array) -> list[_Window | None]:
-    """One window per possible best; ``None`` where a parabola cannot be trusted.
+def _lowest(at: Array, y: Array, degree: int, reach: float) -> Array:
+    """(B,) local minimum of the polynomials through points ``at`` (P,) and rows of ``y`` (B, P); NaN: not trusted."""
+    *higher, curvature, slope, _ = np.linalg.pinv(np.vander(at, degree + 1)) @ y.T
+    skew = higher[0] if higher else np.zeros(len(y))
+    inside = curvature**2 - 3 * skew * slope
+    bottom = curvature + np.sqrt(np.maximum(inside, 0.0))
+    convex = (inside > 0) & (bottom > 0)
+    vertex = -slope / np.where(convex, bottom, 1.0)
+    return np.where(convex & (np.abs(vertex) <= reach), vertex, np.nan)
+
+
+def _windows(table: SweepTable, losses: Array, confidence: float) -> list[_Window | None]:
+    """One window per possible best; ``None`` where no fit can be trusted.
 
     Only learning rates without any diverged run take part: beyond the onset the curve is a cliff, not a valley.
     """
     level, x = means(losses), table.octaves
-    usable = ~table.diverged.any(axis=1) & np.isfinite(level)
-    error = losses.std(axis=1) / np.sqrt(max(1, losses.shape[1] - 1))
+    usable: NDArray[np.bool_] = np.isfinite(losses).all(axis=1) & ~table.diverged.any(axis=1)
     spacing = grid_spacing(x)
-    return [_window(i, x, level, error, usable, spacing) for i in range(len(x))]
+    windows: list[_Window | None] = []
+    for centre in range(len(x)):
+        points = _points(centre, x, usable, spacing)
+        if points is None:
+            windows.append(None)
+            continue
+        logarithmic = bool(losses[points].min() > 0 and level[points].max() > _LOG_RATIO * level[points].min())
+        skewed = len(points) >= _CUBIC_POINTS and _skewed(
+            x[points] - x[centre], losses[points], logarithmic, confidence
+        )
+        windows.append(_Window(centre, points, logarithmic, skewed, spacing))
+    return windows
 
 
-def _window(
-    centre: int, x: Array, level: Array, error: Array, usable: NDArray[np.bool_], spacing: float
-) -> _Window | None:
+def _points(centre: int, x: Array, usable: NDArray[np.bool_], spacing: float) -> Indices | None:
+    """Points up to two grid steps from the centre, on both sides; if there are none so far, up to one step."""
     connected = _around(centre, usable)
-    for reach, fewest in ((2, 5), (1, 3)):
-        points = connected[np.abs(x[connected] - x[centre]) <= (reach + 0.01) * spacing]
-        if len(points) < fewest or not _two_sided(x[points] - x[centre], (reach - 0.5) * spacing):
-            continue
-        y = level[points]
-        logarithmic = bool(y.min() > 0 and y.max() > _LOG_RATIO * y.min())
-        if fewest == 5 and not _parabolic(x[points] - x[centre], y, error[points], logarithmic):
-            continue
-        return _Window(centre, points, logarithmic, spacing)
+    for steps, fewest in ((2, _CUBIC_POINTS), (1, 3)):
+        points: Indices = connected[np.abs(x[connected] - x[centre]) <= (steps + 0.01) * spacing]
+        local = steps == 1 or steps * spacing <= _LOCAL
+        if local and len(points) >= fewest and _two_sided(x[points] - x[centre], (steps - 0.5) * spacing):
+            return points
     return None
 
 
@@ -170,33 +208,33 @@ def _two_sided(at: Array, distance: float) -> bool:
     return bool(len(at)) and bool(at.min() <= -distance and at.max() >= distance)
 
 
-def _parabolic(at: Array, y: Array, error: Array, logarithmic: bool) -> bool:
-    """Whether a parabola describes the points: it explains nearly all, or what it leaves is within the noise."""
-    if logarithmic:
-        y, error = np.log(y), error / y
-    left = y - np.vander(at, 3) @ (np.linalg.pinv(np.vander(at, 3)) @ y)
-    explained = 1 - left.var() / y.var() if y.var() > 0 else 1.0
-    return bool(explained >= _EXPLAINED or np.all(np.abs(left) <= 2 * np.nan_to_num(error)))
+def _skewed(at: Array, losses: Array, logarithmic: bool, confidence: float) -> bool:
+    """Whether the cubic term differs from 0 over seeds: (P,) places, (P, S) losses."""
+    y = np.log(losses) if logarithmic else losses
+    cubic = np.linalg.pinv(np.vander(at, 4))[0] @ y
+    low, high = t_interval(cubic, confidence)
+    return low > 0 or high < 0
 
 
-def _locate(x: Array, level: Array, windows: list[_Window | None]) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Range (B,), (B,) in which each row of mean losses (B, L) has its minimum, and (B,) whether a fit gave it.
+def _cell(x: Array, index: int) -> tuple[float, float]:
+    """A grid point's cell, which reaches half-way to its neighbours."""
+    return float(x[max(index - 1, 0)] + x[index]) / 2, float(x[index] + x[min(index + 1, len(x) - 1)]) / 2
 
-    The range is a point where a parabola is trusted, else the cell of the best grid point, which reaches half-way to
-    its neighbours.
+
+def _locate(x: Array, level: Array, windows: list[_Window | None]) -> tuple[Array, Array, Array]:
+    """Best x of each row of mean losses (B, L), and the range it may lie in: three of (B,).
+
+    The best is NaN where no fit is trusted; the range is then the best grid point's cell.
     """
     best = np.argmin(level, axis=1)
-    middle = (x[1:] + x[:-1]) / 2
-    low = np.concatenate([x[:1], middle])[best]
-    high = np.concatenate([middle, x[-1:]])[best]
-    fitted = np.zeros(len(level), dtype=np.bool_)
+    vertex = np.full(len(level), np.nan)
+    low, high = vertex.copy(), vertex.copy()
     for i in np.unique(best):
-        window, rows = windows[i], np.flatnonzero(best == i)
+        window, rows = windows[i], best == i
+        low[rows], high[rows] = _cell(x, int(i))
         if window is not None:
-            vertex, trusted = window.vertex(x, level[rows])
-            low[rows[trusted]] = high[rows[trusted]] = vertex[trusted]
-            fitted[rows[trusted]] = True
-    return low, high, fitted
+            vertex[rows], low[rows], high[rows] = window.fit(x, level[rows])
+    return vertex, low, high
 
 
 def _compare(losses: Array, best: int, margin: float, confidence: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -220,11 +258,9 @@ def _interval(
         return None, "none"
     if seeds < _BOOTSTRAP_SEEDS:
         inside = np.flatnonzero(alike)
-        first, last = inside[0], inside[-1]
-        low = x[first] if first == 0 else (x[first - 1] + x[first]) / 2
-        high = x[last] if last == len(x) - 1 else (x[last] + x[last + 1]) / 2
-        return (float(2**low), float(2**high)), "alike"
+        first, last = int(inside[0]), int(inside[-1])
+        return (float(2 ** _cell(x, first)[0]), float(2 ** _cell(x, last)[1])), "alike"
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
-    lows, highs, _ = _locate(x, resampled_means(losses, counts), windows)
+    _, lows, highs = _locate(x, resampled_means(losses, counts), windows)
     low, high = percentile_interval(lows, highs, seeds, options.confidence)
     return (float(2**low), float(2**high)), "bootstrap"
