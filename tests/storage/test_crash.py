@@ -14,7 +14,6 @@ import pytest
 from etude.core.errors import DamagedError, LockedError, StorageError
 from etude.storage import book as book_module
 from etude.storage import files as files_module
-from etude.storage import writer as writer_module
 from etude.storage.files import free_bytes, write_durably
 from etude.storage.reader import StudyReader
 from etude.storage.writer import StudyWriter
@@ -68,7 +67,9 @@ def test_no_kill_loses_what_was_acknowledged(tmp_path):
         first = child.stdout.readline()
         time.sleep(rng.uniform(0, 0.05))
         out = first + kill(child)
-        done, checkpoint = max(done, acknowledged(out, "trace")), max(checkpoint, acknowledged(out, "checkpoint"))
+        # What a killed writer stored without a word, the next one found when it opened.
+        done = max(done, acknowledged(out, "trace"), acknowledged(out, "open") - 1)
+        checkpoint = max(checkpoint, acknowledged(out, "checkpoint"))
         with StudyReader.open(tmp_path) as reader:
             traces = reader.traces()
         assert len(traces) in (done + 1, done + 2)
@@ -76,7 +77,7 @@ def test_no_kill_loses_what_was_acknowledged(tmp_path):
             assert np.array_equal(traces[f"run-{i}"].per_step["loss"], np.full(2000, float(i)))
         with StudyWriter.create_or_open(tmp_path, {"study": "kill"}) as writer:
             latest = writer.latest_checkpoint("shard")
-            assert latest in [b"%d" % i * 2000 for i in (checkpoint, checkpoint + 1)] or checkpoint == -1
+            assert latest in [b"%d" % i * 2000 for i in range(max(checkpoint, 0), len(traces))] or checkpoint == -1
             assert writer.warnings == []
     assert done > KILLS
     assert len(list((tmp_path / "checkpoints").iterdir())) <= 4
@@ -282,29 +283,27 @@ def test_an_interrupt_around_a_commit_leaves_the_writer_fit_to_go_on(tmp_path, m
     traces = [make_trace(f"run-{i}", i) for i in range(3)]
     with StudyWriter.create_or_open(tmp_path, {}) as writer:
         writer.put_traces(traces[:1])
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(book_module, "transaction", interrupted)
-            writer.put_traces(traces[:2])
+            with pytest.raises(KeyboardInterrupt):
+                writer.put_traces(traces[:2])
         assert len(writer.reader.traces()) == (1 if moment == "before" else 2)
         writer.put_traces(traces)
     with StudyReader.open(tmp_path) as reader:
         assert list(reader.traces()) == ["run-0", "run-1", "run-2"]
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_checkpoint_stored_again_at_its_step_survives_a_kill_in_between(tmp_path, monkeypatch):
     with StudyWriter.create_or_open(tmp_path, {}) as writer:
         writer.put_checkpoint("a", 1, b"older")
         writer.put_checkpoint("a", 2, b"newer")
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(writer_module, "remove_checkpoints", interrupt)
+        monkeypatch.setattr(files_module, "sync_folder", interrupt)
+        with pytest.raises(KeyboardInterrupt):
             writer.put_checkpoint("a", 2, b"again")
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(files_module, "sync_folder", interrupt)
-            writer.put_checkpoint("a", 2, b"third")
     with StudyWriter.create_or_open(tmp_path, {}) as writer:
         assert writer.latest_checkpoint("a") == b"older"
         assert writer.warnings == []
-
-
-def interrupt(*_):
-    raise KeyboardInterrupt

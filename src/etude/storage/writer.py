@@ -56,6 +56,15 @@ class StudyWriter:
     Attributes:
         reader: Reads the same study.
         warnings: What was found damaged and is computed again, in words.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     with StudyWriter.create_or_open(Path(out), {"seeds": 5}) as writer:
+        ...         writer.put_plan("engine", {"engine": "stack"})
+        ...     with StudyReader.open(Path(out)) as reader:
+        ...         reader.info().spec, reader.plan("engine"), reader.traces()
+        ({'seeds': 5}, {'engine': 'stack'}, {})
     """
 
     def __init__(self, folder: Path, lock: WriterLock, connection: sqlite3.Connection) -> None:
