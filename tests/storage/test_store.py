@@ -138,6 +138,7 @@ def test_a_folder_whose_creation_was_cut_off_is_begun_afresh(tmp_path, spec):
 def test_another_format_is_named_with_ours(study, spec):
     with sqlite3.connect(study / "study.db") as connection:
         connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA application_id = {int.from_bytes(b'etu' + bytes([99]), 'big')}")
     connection.close()
     for opening in (StudyReader.open, lambda folder: StudyWriter.create_or_open(folder, spec)):
         with pytest.raises(StorageError, match=r"format 99 and this Étude reads format 1"):

@@ -27,6 +27,7 @@ from etude.storage.rows import (
 
 _WAIT_S = 60.0  # a reader verifies a study of gigabytes, or a writer commits, in less
 _STRICT_SINCE = (3, 37)
+_MARK = 0x65747500  # "etu": the format is written twice, so that a flipped bit does not pass for another version
 
 
 def create(folder: Path, first: Sequence[tuple[Table, Row]]) -> None:
@@ -45,6 +46,7 @@ def create(folder: Path, first: Sequence[tuple[Table, Row]]) -> None:
                         insert_row(connection, table, row, digest)
                     write_ledger(connection, table, [digest for _, digest in digests])
                 connection.execute(f"PRAGMA user_version = {FORMAT}")
+                connection.execute(f"PRAGMA application_id = {_MARK + FORMAT}")
         finally:
             connection.close()
         move_durably(beside, folder / DATABASE)
@@ -129,16 +131,19 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _check_structure(connection: sqlite3.Connection, folder: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    marked = connection.execute("PRAGMA application_id").fetchone()[0] - _MARK
     schema = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema")}
     if not schema:
         raise malformed(folder, "it is empty")
-    if version != FORMAT:
+    if version == marked != FORMAT:
         raise StorageError(
             f"{folder / DATABASE} is in format {version} and this Étude reads format {FORMAT}: "
             "use the version of Étude that wrote it, or choose another --out"
         )
     if schema != {LEDGER_SQL, *(table.sql for table in TABLES)}:
         raise malformed(folder, "its tables are not those of a study")
+    if not version == marked == FORMAT:
+        raise malformed(folder, "its header contradicts itself")
     problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if problem != "ok":
         raise malformed(folder, str(problem))

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from etude.core.errors import StorageError
+from etude.storage.rows import Row
 
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "weights"
@@ -104,6 +105,21 @@ def file_sha256(path: Path) -> tuple[str, int]:
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
+
+
+def file_path(folder: Path, row: Row) -> Path:
+    """Where the file lies that a row of the table of files is about."""
+    place, key, step, *_ = row
+    return checkpoint_path(folder, key, step) if place == CHECKPOINTS else weights_path(folder, key)
+
+
+def file_holds(folder: Path, row: Row) -> bool:
+    """Whether the file of a row is there, with the size and checksum that the row states."""
+    *_, size, sha256 = row
+    try:
+        return file_sha256(file_path(folder, row)) == (sha256, size)
+    except FileNotFoundError:
+        return False
 
 
 def read_checked(path: Path, sha256: str) -> bytes | None:

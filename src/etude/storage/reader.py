@@ -16,7 +16,7 @@ from etude.core.spec import RunSpec
 from etude.core.trace import Trace
 from etude.storage.blobs import row_trace
 from etude.storage.database import checked_rows, connect, snapshot
-from etude.storage.files import CHECKPOINTS, WEIGHTS, checkpoint_path, file_sha256, read_checked, weights_path
+from etude.storage.files import WEIGHTS, file_holds, file_path, read_checked, weights_path
 from etude.storage.guard import DATABASE, malformed, recomputable, storage_errors
 from etude.storage.rows import DOCUMENTS, FILES, FINDINGS, RUNS, TABLES, TRACES, Row, Table
 
@@ -143,10 +143,12 @@ class StudyReader:
             for table in TABLES:
                 for _ in checked_rows(self._connection, self.folder, table):
                     pass
-        for row in self._rows(FILES):
+        for row in self.files():
             # A writer may replace checkpoints while they are read; then the row of the missing one has gone too.
-            if not self._file_holds(row) and row in self._rows(FILES):
-                raise recomputable(self.folder, f"{_file_path(self.folder, row)} is missing or altered")
+            with storage_errors(self.folder):
+                holds = file_holds(self.folder, row)
+            if not holds and row in self.files():
+                raise recomputable(self.folder, f"{file_path(self.folder, row)} is missing or altered")
 
     def _rows(self, table: Table) -> list[Row]:
         with snapshot(self._connection, self.folder):
@@ -158,20 +160,6 @@ class StudyReader:
                 document: dict[str, Any] = json.loads(text)
                 return document
         return None
-
-    def _file_holds(self, row: Row) -> bool:
-        try:
-            return file_sha256(_file_path(self.folder, row)) == (row[4], row[3])
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            with storage_errors(self.folder):
-                raise error
-
-
-def _file_path(folder: Path, row: Row) -> Path:
-    place, key, step, *_ = row
-    return checkpoint_path(folder, key, step) if place == CHECKPOINTS else weights_path(folder, key)
 
 
 def _decode(kind: type[RecordT], text: str) -> RecordT:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from etude.storage.database import transaction
-from etude.storage.files import WEIGHTS, read_checked, weights_path
+from etude.storage.files import CHECKPOINTS, WEIGHTS, file_holds, file_path
 from etude.storage.guard import malformed
 from etude.storage.rows import (
     FILES,
@@ -25,6 +25,11 @@ from etude.storage.rows import (
 
 Index = dict[Key, bytes]
 
+_REMEDY = {
+    CHECKPOINTS: "dropped, an older one is used, or its runs start again",
+    WEIGHTS: "dropped, to be computed again",
+}
+
 
 def verified_index(connection: sqlite3.Connection, folder: Path) -> tuple[dict[str, Index], list[str]]:
     """Digests of the sound rows by table and key, after the others were dropped; and a warning for each.
@@ -36,7 +41,7 @@ def verified_index(connection: sqlite3.Connection, folder: Path) -> tuple[dict[s
     warnings: list[str] = []
     with transaction(connection, folder):
         index = {table.name: _sound_rows(connection, folder, table, warnings) for table in TABLES}
-        _drop_weights(connection, folder, index[FILES.name], warnings)
+        _drop_files(connection, folder, index[FILES.name], warnings)
     return index, warnings
 
 
@@ -77,14 +82,12 @@ def _check_ledger(
         raise malformed(folder, f"rows of table {table.name} have vanished, or its ledger is wrong")
 
 
-def _drop_weights(connection: sqlite3.Connection, folder: Path, index: Index, warnings: list[str]) -> None:
+def _drop_files(connection: sqlite3.Connection, folder: Path, index: Index, warnings: list[str]) -> None:
     count = len(index)
     for _, row, _ in list(stored_rows(connection, FILES)):
-        place, key, _, _, sha256 = row
-        if place == WEIGHTS and read_checked(weights_path(folder, key), sha256) is None:
-            path = weights_path(folder, key)
+        if not file_holds(folder, row):
             delete_row(connection, FILES, FILES.key(row))
             del index[FILES.key(row)]
-            warnings.append(f"{path} is missing or does not match its checksum: dropped, to be computed again")
+            warnings.append(f"{file_path(folder, row)} is missing or does not match its checksum: {_REMEDY[row[0]]}")
     if len(index) < count:
         write_ledger(connection, FILES, index.values())
