@@ -8,7 +8,7 @@ import pytest
 
 from etude.core.errors import DamagedError, StorageError
 from etude.storage.reader import StudyReader
-from etude.storage.rows import FINDINGS, TRACES, insert_row, ledger_entry, row_digest, stored_rows
+from etude.storage.rows import FINDINGS, TRACES, insert_row, ledger_entry, row_digest, stored_rows, write_ledger
 from etude.storage.writer import StudyWriter
 
 FLIPS = 400
@@ -137,6 +137,17 @@ def test_a_row_that_is_there_twice_is_noticed(study, spec, table):
     sql(study, f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
     for opening in (StudyReader.open, lambda folder: StudyWriter.create_or_open(folder, spec)):
         with pytest.raises(DamagedError):
+            opening(study)
+
+
+def test_a_row_that_is_there_twice_is_noticed_even_when_the_ledger_counts_it(study, spec):
+    connection = sqlite3.connect(study / "study.db")
+    with connection:
+        connection.execute("INSERT INTO traces SELECT * FROM traces LIMIT 1")
+        write_ledger(connection, TRACES, [digest for *_, digest in stored_rows(connection, TRACES)])
+    connection.close()
+    for opening in (StudyReader.open, lambda folder: StudyWriter.create_or_open(folder, spec)):
+        with pytest.raises(DamagedError, match="is there twice"):
             opening(study)
 
 

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,6 +235,21 @@ def test_what_a_killed_writer_left_half_written_is_removed_and_nothing_else(stud
         path.write_bytes(b"x")
     StudyWriter.create_or_open(study, spec).close()
     assert [path.exists() for path in ours + theirs] == [False] * 2 + [True] * 3
+
+
+@pytest.mark.parametrize("name", ["a b", "100%41?mode=ro#x", "été 学习率", "deep/er", "-out"])
+def test_any_folder_name_will_do(tmp_path, spec, name):
+    with StudyWriter.create_or_open(tmp_path / name, spec):
+        pass
+    with StudyReader.open(tmp_path / name) as reader:
+        assert reader.info().spec == spec
+    assert (tmp_path / name / "study.db").is_file()
+
+
+def test_a_relative_folder_will_do(tmp_path, spec, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    StudyWriter.create_or_open(Path("out"), spec).close()
+    StudyReader.open(Path("out")).close()
 
 
 def test_free_space_is_that_of_the_disk_which_will_hold_the_folder(tmp_path):
