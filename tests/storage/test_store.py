@@ -83,7 +83,7 @@ def test_a_plan_cannot_be_changed(study, spec):
         writer.put_plan("engine", {"engine": "loop"})
 
 
-@pytest.mark.parametrize("plan", [{"lr": math.nan}, {"f": print}])
+@pytest.mark.parametrize("plan", [{"lr": math.nan}, {"f": print}, {"name": "\udc80"}])
 def test_a_plan_that_is_not_plain_json_is_refused(study, spec, plan):
     with StudyWriter.create_or_open(study, spec) as writer, pytest.raises(StorageError, match="plain JSON"):
         writer.put_plan("new", plan)
@@ -112,6 +112,18 @@ def test_a_folder_with_other_things_in_it_is_not_a_study_and_stays_as_it_is(tmp_
         StudyWriter.create_or_open(tmp_path, spec)
     assert caught.value.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_journal_that_lost_its_database_is_not_rolled_into_a_new_one(tmp_path, spec):
+    (tmp_path / "study.db-journal").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"it holds study\.db-journal and no study\.db"):
+        StudyWriter.create_or_open(tmp_path, spec)
+
+
+def test_the_longest_key_is_a_file_name(tmp_path, spec):
+    with StudyWriter.create_or_open(tmp_path, spec) as writer:
+        writer.put_checkpoint("x" * 120, 10**12, b"x")
+        assert writer.latest_checkpoint("x" * 120) == b"x"
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path, spec):
@@ -200,7 +212,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_older_one_and_says_so(tmp_path, 
     StudyReader.open(tmp_path).close()
 
 
-@pytest.mark.parametrize("key", ["", "../x", "a/b", ".hidden", "a\0b", "x" * 300])
+@pytest.mark.parametrize("key", ["", "../x", "a/b", ".hidden", "a\0b", "x" * 121])
 def test_a_key_that_is_no_plain_file_name_is_refused(tmp_path, spec, key):
     with StudyWriter.create_or_open(tmp_path, spec) as writer:
         with pytest.raises(StorageError, match="needs a key"):

@@ -11,6 +11,7 @@ from typing import Any
 from etude import __version__
 from etude.core.errors import StorageError, UserError
 from etude.core.record import canonical
+from etude.storage.files import TEMPORARY
 from etude.storage.guard import DATABASE
 from etude.storage.lock import LOCK
 
@@ -26,7 +27,8 @@ def make_folder(folder: Path) -> None:
         found = sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise UserError(f"{folder} cannot be the study's folder ({error.strerror}): choose another --out") from error
-    foreign = [name for name in found if name != LOCK and not name.startswith(DATABASE)]
+    # A journal without its database is foreign too: SQLite would roll it back into the new one.
+    foreign = [name for name in found if name != LOCK and not name.startswith(f"{DATABASE}{TEMPORARY}")]
     if foreign and DATABASE not in found:
         raise UserError(
             f"{folder} is not a study: it holds {foreign[0]} and no {DATABASE}; choose a new or empty folder for --out"
@@ -36,8 +38,8 @@ def make_folder(folder: Path) -> None:
 def about(spec: Mapping[str, Any], provenance: Mapping[str, Any] | None) -> str:
     """The document that says what study this is."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"etude": __version__, "created": created, "spec": dict(spec), "provenance": dict(provenance or {})}
-    return json_text("the study's options", about)
+    document = {"etude": __version__, "created": created, "spec": dict(spec), "provenance": dict(provenance or {})}
+    return json_text("the study's options", document)
 
 
 def json_text(what: str, document: Mapping[str, Any]) -> str:
@@ -47,9 +49,11 @@ def json_text(what: str, document: Mapping[str, Any]) -> str:
         StorageError: When it is not plain JSON; NaN and infinity are not.
     """
     try:
-        return canonical(document)
+        text = canonical(document)
+        text.encode()
     except (TypeError, ValueError) as error:
         raise StorageError(f"{what} cannot be stored ({error}): use plain JSON values") from error
+    return text
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:

@@ -17,7 +17,7 @@ CHECKPOINTS = "checkpoints"
 WEIGHTS = "weights"
 TEMPORARY = ".etude-tmp"
 
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,119}")
 _CHUNK = 1 << 20
 
 
@@ -48,7 +48,7 @@ def checked_key(key: str) -> str:
         StorageError: When it is not: it could lead out of the study's folder.
     """
     if not _KEY.fullmatch(key):
-        raise StorageError(f"needs a key of at most 200 letters, digits and ._-, got {key!r}: choose another key")
+        raise StorageError(f"needs a key of at most 120 letters, digits and ._-, got {key!r}: choose another key")
     return key
 
 
