@@ -1,3 +1,39 @@
-"""A learning-rate workbench for PyTorch."""
+"""A learning-rate workbench for PyTorch.
+
+What does the learning rate do to my network, which one should I use, and how sure is that? ::
+
+    import etude
+
+    task = etude.Task("mine", make_model, train=(inputs, targets))
+    answer = etude.Study("convergence", task=task, seeds=5).run()
+    print(answer.text())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["Answer", "EtudeError", "Study", "Task", "UserError", "__version__"]
+
+if TYPE_CHECKING:
+    from etude.core.errors import EtudeError, UserError
+    from etude.studies.study import Answer, Study
+    from etude.tasks.task import Task
+
+_HOMES = {
+    "Answer": "etude.studies.study",
+    "EtudeError": "etude.core.errors",
+    "Study": "etude.studies.study",
+    "Task": "etude.tasks.task",
+    "UserError": "etude.core.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Late, because a Task brings torch along, and `etude --help` must not wait for it.
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'etude' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -10,7 +10,8 @@
     ├── StorageError            the study on disk cannot be read or written
     │   ├── DamagedError        stored bytes do not match their checksum
     │   └── LockedError         another process is writing this study
-    └── ExecutionError          a worker died, or a limit of the machine was met
+    ├── ExecutionError          a worker died, or a limit of the machine was met
+    └── Interrupted             exit code 128 + signal: stopped by SIGTERM or Ctrl-C; can be continued
 
 Every message is one sentence: the condition, the value that broke it, the remedy.
 """
@@ -54,3 +55,16 @@ class LockedError(StorageError):
 
 class ExecutionError(EtudeError):
     """A worker died, or a limit of the machine was met."""
+
+
+class Interrupted(EtudeError):  # noqa: N818 - it is no error of anyone
+    """A signal stopped the study after its state was saved.
+
+    Attributes:
+        signal: Number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+        self.exit_code = 128 + signal

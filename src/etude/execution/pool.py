@@ -11,7 +11,7 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -54,7 +54,7 @@ class _Worker(Generic[JobT]):
 
 def run_jobs(
     work: Work[JobT], jobs: Sequence[JobT], workers: int, should_stop: Callable[[], bool] = lambda: False
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any]]:
     """Run every job on forked workers and yield what they report, as (index of the job, payload).
 
     ``work(job, should_stop)`` is a generator: what it yields is reported. Once ``should_stop`` holds here, it also holds in the
@@ -112,7 +112,7 @@ def run_jobs(
 
 def run_inline(
     work: Work[JobT], jobs: Sequence[JobT], should_stop: Callable[[], bool] = lambda: False
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any]]:
     """The slow obvious twin of ``run_jobs``: one job after the other, in this process; for GPUs and debuggers."""
     for index, job in enumerate(jobs):
         if should_stop():

@@ -1,0 +1,165 @@
+"""The command ``etude``. Thin: it turns flags into options and errors into one sentence."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from etude.core.errors import EtudeError, Interrupted
+
+app = typer.Typer(
+    name="etude",
+    help="What the learning rate does to your network, which one to use, and how sure that is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+Lang = Annotated[Literal["en", "zh"], typer.Option("--language", help="Language of the answer.")]
+
+
+def main() -> None:
+    """Run the command line; the entry point."""
+    try:
+        app(standalone_mode=False)
+    except EtudeError as error:
+        _fail(str(error), error.exit_code)
+    except (typer.Exit, SystemExit) as stop:
+        sys.exit(getattr(stop, "exit_code", getattr(stop, "code", 0)))
+    except KeyboardInterrupt:
+        _fail("stopped before anything was trained", 130)
+    except Exception as error:
+        # typer brings its own copy of click or uses the installed one, so its errors are known by what they can do.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message(), 2)
+
+
+@app.command("list")
+def list_etudes() -> None:
+    """List the études."""
+    from etude.report.catalogue import say
+    from etude.studies.etudes import ETUDES
+
+    for etude in ETUDES:
+        Console().print(f"{etude.name:16} {say(etude.question)}", highlight=False)
+
+
+@app.command()
+def run(
+    etude: Annotated[str, typer.Argument(help="Which étude; `etude list` names them.")],
+    data: Annotated[str | None, typer.Option(help="digits, fashion-mnist, mnist, or a folder of IDX files.")] = None,
+    task: Annotated[str | None, typer.Option(help="Your own: FILE.py:FUNCTION that returns an etude.Task.")] = None,
+    model: Annotated[str | None, typer.Option(help="mlp, cnn, cnn-bn or gru.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Widths of hidden layers, such as 128,64.")] = None,
+    activation: Annotated[str | None, typer.Option(help="relu, tanh, sigmoid, gelu, silu or identity.")] = None,
+    lr: Annotated[
+        str | None, typer.Option(metavar="LOW:HIGH:N", help="Learning rates, evenly spaced in log η.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Replicates per learning rate.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps of each run.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="The same in passes over the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
+    nesterov: Annotated[bool | None, typer.Option("--nesterov", help="Nesterov's momentum.")] = None,
+    beta1: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
+    beta2: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
+    eps: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Coupled for sgd and adam, decoupled for adamw.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Such as 'warmup(5%) > cosine'.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Global gradient norm to clip at.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="How much worse than the best is as good; 0.02 is 2 %.")
+    ] = None,
+    target: Annotated[float | None, typer.Option(help="Training loss to count steps to.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="TOML file of these options; flags win over it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; 0 trains in this one.")] = None,
+    engine: Annotated[Literal["auto", "stack", "loop"], typer.Option(help="How lanes are computed.")] = "auto",
+    device: Annotated[str, typer.Option(help="Torch device.")] = "cpu",
+    no_weights: Annotated[bool, typer.Option("--no-weights", help="Do not store final weights.")] = False,
+    language: Lang = "en",
+    json: Json = False,
+) -> None:
+    """Run an étude, or go on with it where it stopped; then print its answer."""
+    from etude.report.progress import ProgressLine
+    from etude.studies.spec import read_toml
+    from etude.studies.study import Study
+
+    given = {name: value for name, value in locals().items() if name in _OPTIONS and value is not None}
+    if "hidden" in given:
+        given["hidden"] = _widths(given["hidden"])
+    options: dict[str, Any] = (read_toml(spec) if spec else {}) | given
+    options.pop("etude", None)
+    study = Study(etude, out=out, **options)
+    console = Console(stderr=json)
+    try:
+        with ProgressLine(console) as progress:
+            progress.say(f"study: {study.folder}")
+            answer = study.run(
+                workers=workers, engine=engine, device=device, keep_weights=not no_weights, watcher=progress
+            )
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}; go on with: {_same_command(study.folder, out)}", stop.signal) from None
+    _print(answer.folder, json=json, language=language)
+
+
+@app.command()
+def show(folder: Folder, language: Lang = "en", json: Json = False) -> None:
+    """Print the answer of a stored study."""
+    _print(folder, json=json, language=language)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Make the report of a stored study again."""
+    from etude.studies.study import Answer
+
+    typer.echo(Answer(folder).write_report())
+
+
+def _print(folder: Path, *, json: bool, language: Literal["en", "zh"]) -> None:
+    from etude.report.terminal import print_page
+    from etude.studies.study import REPORT, Answer
+
+    answer = Answer(folder)
+    if json:
+        typer.echo(answer.json())
+        return
+    path = folder / REPORT
+    print_page(answer.page, Console(), language, path if path.exists() else None)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    from etude.core.errors import SpecError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise SpecError(f"hidden widths are whole numbers with commas between, got {text!r}: write 128,64") from None
+
+
+def _same_command(folder: Path, out: Path | None) -> str:
+    words = ["etude", *sys.argv[1:]]
+    return shlex.join(words if out else [*words, "--out", str(folder)])
+
+
+def _fail(message: str, code: int) -> None:
+    Console(stderr=True).print(
+        f"etude: {message}", style="red" if code != 130 else "", markup=False, highlight=False, soft_wrap=True
+    )
+    sys.exit(code)
+
+
+_OPTIONS = (
+    "data", "task", "model", "hidden", "activation", "lr", "seeds", "steps", "epochs", "batch_size", "optimizer", "momentum",
+    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "clip", "tolerance", "target",
+)  # fmt: skip

@@ -1,0 +1,88 @@
+"""Étude 3, the headline: what the learning rate does to convergence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etude.analysis.convergence import StepsToTarget, steps_to_target
+from etude.analysis.convergence_findings import convergence_findings
+from etude.core.message import Message, Value
+from etude.report.page import Page, Section
+from etude.studies.etude import Etude
+from etude.studies.figures import curve_figure, end_series, facts, loss_figure, steps_figure, table_of_all
+from etude.studies.layout import nearest, notes, provenance, rests_on, subtitle, would_change
+from etude.studies.stored import StoredStudy
+
+METRICS = ("train_loss", "validation_loss")
+
+
+def lay_out(study: StoredStudy) -> Page:
+    """The page: the answer, where training ends, how it gets there, how fast, every learning rate."""
+    found = steps_to_target(study.table, study.options)
+    recommended = study.finding("recommended_lr").estimate
+    return Page(
+        study="convergence",
+        title=Message("study.convergence.title"),
+        subtitle=subtitle(study),
+        answer=answer(study),
+        notes=notes(study),
+        findings=study.findings,
+        sections=(
+            Section(
+                Message("study.convergence.end"),
+                (Message("study.convergence.end_prose"),),
+                (loss_figure(study, study.training, (end_series(study, "train_loss", "train"),), "final_loss"),),
+            ),
+            Section(
+                Message("study.convergence.way"),
+                (Message("study.convergence.way_prose"),),
+                (curve_figure(study, "train_loss", "curves", found.target),),
+            ),
+            speed(study, found),
+            Section(Message("study.table.heading"), (), (), (table_of_all(study, found, METRICS),)),
+        ),
+        rests_on=rests_on(study),
+        would_change=would_change(),
+        command=study.spec.command(Path(study.folder.name)),
+        at=facts(study, found, METRICS),
+        picked=nearest(study, recommended),
+        provenance=provenance(study),
+    )
+
+
+def speed(study: StoredStudy, found: StepsToTarget) -> Section:
+    """How many steps it takes to a stated loss."""
+    return Section(
+        Message("study.convergence.speed"),
+        (Message("study.convergence.speed_prose" + "_chosen" * found.chosen, {"target": found.target}),),
+        (steps_figure(study, found),),
+    )
+
+
+def answer(study: StoredStudy) -> tuple[Message, ...]:
+    """One sentence with its interval, or why there is none; then the edge."""
+    reading, edge = study.training, study.training.edge
+    recommended = study.finding("recommended_lr")
+    if recommended.estimate is None:
+        first = recommended.statement
+    else:
+        values: dict[str, Value] = {
+            "lr": recommended.estimate,
+            "left": reading.basin.left,
+            "right": reading.basin.right,
+            "best": reading.optimum.lr,
+        }
+        low, high = reading.optimum.interval or (reading.optimum.lr, reading.optimum.lr)
+        first = Message("study.convergence.answer", values | {"low": low, "high": high})
+    if edge.lower is None or edge.upper is None:
+        return (first, study.finding("edge").statement)
+    return (first, Message("study.convergence.answer_edge", {"lower": edge.lower, "upper": edge.upper}))
+
+
+CONVERGENCE = Etude(
+    name="convergence",
+    question=Message("study.convergence.title"),
+    measures=(),
+    find=convergence_findings,
+    lay_out=lay_out,
+)

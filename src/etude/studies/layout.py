@@ -1,0 +1,82 @@
+"""The parts of a page that every sweep over the learning rate shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from etude.core.message import Message, Value
+from etude.report.page import Fact
+from etude.studies.stored import StoredStudy
+
+
+def subtitle(study: StoredStudy) -> Message:
+    """What was trained, on what, how often."""
+    spec = study.spec
+    model = spec.task or "-".join([spec.model, *(f"{h}" for h in spec.hidden)])
+    values: dict[str, Value] = {
+        "data": spec.data or "",
+        "model": model,
+        "rule": _rule(study),
+        "lrs": len(study.table.lrs),
+        "seeds": len(study.table.seeds),
+        "steps": int(study.table.steps[-1]),
+        "batch": spec.batch_size,
+    }
+    return Message("study.subtitle.builtin" if spec.data else "study.subtitle.own", values)
+
+
+def notes(study: StoredStudy) -> tuple[Message, ...]:
+    """What must be known before the figures: how the grid was extended, and what stands against an answer."""
+    objection = study.training.evidence.against_recommendation
+    return (*study.extensions, *(() if objection is None else (objection,)))
+
+
+def rests_on(study: StoredStudy) -> tuple[Message, ...]:
+    """Assumptions, definitions and amounts behind the answer."""
+    seeds, runs = len(study.table.seeds), len(study.table.hashes)
+    schedule = study.spec.schedule
+    return (
+        Message("study.rests.runs", {"runs": runs, "seeds": seeds, "lrs": len(study.table.lrs)}),
+        Message("study.rests.paired"),
+        Message("study.rests.schedule", {"schedule": schedule, "steps": int(study.table.steps[-1])}),
+        Message("study.rests.final"),
+        Message("study.rests.diverged"),
+        Message("study.rests.good", {"tolerance": study.options.tolerance, "floor": study.options.floor}),
+        Message("study.rests.interval", {"level": 100 * study.options.confidence}),
+    )
+
+
+def would_change() -> tuple[Message, ...]:
+    """What would give another answer."""
+    return tuple(Message(f"study.change.{what}") for what in ("horizon", "batch", "rule", "seeds"))
+
+
+def provenance(study: StoredStudy) -> tuple[Fact, ...]:
+    """Versions, dates, engine."""
+    about = study.info.provenance
+    engine = Message(
+        "study.provenance.engine_value", {"engine": study.engine["engine"], "reason": study.engine["reason"]}
+    )
+    return (
+        Fact("Étude", study.info.etude),
+        Fact("torch", str(about.get("torch", "?"))),
+        Fact("numpy", str(about.get("numpy", "?"))),
+        Fact("Python", str(about.get("python", "?"))),
+        Fact(Message("study.provenance.machine"), str(about.get("machine", "?"))),
+        Fact(Message("study.provenance.engine"), engine),
+        Fact(Message("study.provenance.created"), study.info.created),
+        Fact(Message("study.provenance.task"), str(study.info.spec.get("task_fingerprint", "?"))),
+    )
+
+
+def nearest(study: StoredStudy, lr: float | None) -> float:
+    """The learning rate among those that ran which lies nearest to one; without one, the best that ran."""
+    target = study.training.optimum.grid_lr if lr is None else lr
+    return float(study.table.lrs[int(np.abs(np.log(study.table.lrs / target)).argmin())])
+
+
+def _rule(study: StoredStudy) -> str:
+    rule = study.spec.rule()
+    shown = [f"{name} {value:g}" for name, value in vars(rule).items() if value and not isinstance(value, bool)]
+    shown += [name for name, value in vars(rule).items() if value is True]
+    return f"{type(rule).__name__} ({', '.join(shown)})" if shown else type(rule).__name__
