@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,41 +32,41 @@ from etude.report.page import (
 
 CHROMIUM = Path("/usr/bin/chromium")
 TEXTS = {
-    "title": ("What does the learning rate do to convergence?", "学习率如何影响收敛?"),
+    "title": ("What does the learning rate do to convergence?", "学习率如何影响收敛？"),
     "subtitle": (
         "Digits · two-layer network 64–128–10 · SGD with momentum 0.9 · 24 learning rates × 5 seeds · 400 steps",
         "Digits 数据集 · 两层全连接网络 64–128–10 · 动量 0.9 的 SGD · 24 个学习率 × 5 个随机种子 · 400 步",
     ),
     "answer.0": (
         "The learning rate that trains best is η = 0.13 [0.09, 0.18]; use η = 0.079.",
-        "训练效果最好的学习率为 η = 0.13 [0.09, 0.18];建议取 η = 0.079。",
+        "训练效果最好的学习率为 η = 0.13 [0.09, 0.18]；建议取 η = 0.079。",
     ),
     "answer.1": (
         "Every rate from 0.05 to 0.25 is as good within 5 %, and beyond 0.61–0.66 most runs diverge.",
-        "0.05 到 0.25 之间的学习率与最优相差不超过 5%;超过 0.61–0.66 后,多数运行会发散。",
+        "0.05 到 0.25 之间的学习率与最优相差不超过 5%；超过 0.61–0.66 后，多数运行会发散。",
     ),
     "note": (
         "The grid was extended upwards by four learning rates, because no run had diverged at its upper end.",
-        "由于网格上端没有运行发散,网格向上扩展了四个学习率。",
+        "由于网格上端没有运行发散，网格向上扩展了四个学习率。",
     ),
-    "best.question": ("Which learning rate trains best?", "哪个学习率的训练效果最好?"),
+    "best.question": ("Which learning rate trains best?", "哪个学习率的训练效果最好？"),
     "best.statement": (
         "A parabola through the mean losses in log η has its minimum at {lr:.3g}; the interval is from 1000 paired "
         "bootstrap samples of the seeds.",
-        "在 log η 上对平均损失拟合抛物线,其最小值位于 {lr:.3g};区间由随机种子的 1000 次配对自助抽样得到。",
+        "在 log η 上对平均损失拟合抛物线，其最小值位于 {lr:.3g};区间由随机种子的 1000 次配对自助抽样得到。",
     ),
-    "edge.question": ("Where does training begin to diverge?", "训练从哪里开始发散?"),
+    "edge.question": ("Where does training begin to diverge?", "训练从哪里开始发散？"),
     "edge.statement": (
         "Half of the runs diverge between 0.61 and 0.66.",
-        "学习率在 0.61 与 0.66 之间时,一半的运行发散。",
+        "学习率在 0.61 与 0.66 之间时，一半的运行发散。",
     ),
     "sharp.question": (
         "Does a larger learning rate end in a flatter place?",
-        "更大的学习率是否会停在更平坦的位置?",
+        "更大的学习率是否会停在更平坦的位置？",
     ),
     "sharp.statement": (
         "Five seeds are too few to tell the two apart: twenty would decide.",
-        "五个随机种子不足以区分两者:需要约二十个。",
+        "五个随机种子不足以区分两者：需要约二十个。",
     ),
     "section.0": ("Where training ends", "训练的终点"),
     "section.1": ("How it gets there", "收敛过程"),
@@ -74,18 +74,18 @@ TEXTS = {
     "prose": (
         "Below the basin, training has not come far after 400 steps; above it, the loss is noisy, then diverges. The "
         "basin leans to the left: being a factor of two too small costs less than being a factor of two too large.",
-        "在最优区间以下,400 步后训练仍未走远;在其以上,损失先变得嘈杂,随后发散。最优区间偏向左侧:"
-        "学习率小一倍的代价低于大一倍的代价。",
+        "学习率低于最优区间时，400 步后训练进展有限；高于该区间时，损失先变得嘈杂，随后发散。最优区间偏向左侧："
+        "学习率减半的代价低于加倍的代价。",
     ),
     "final.title": ("Final training loss against the learning rate", "最终训练损失随学习率的变化"),
     "final.caption": (
         "Mean over five seeds with its 95 % interval, and every run as a dot. The strip below shows how many runs "
         "diverged, with Wilson's interval.",
-        "五个随机种子的均值及其 95% 区间,每个点为一次运行。下方条带为发散的运行所占比例及 Wilson 区间。",
+        "五个随机种子的均值及其 95% 区间，每个点为一次运行。下方条带为发散的运行所占比例及 Wilson 区间。",
     ),
     "final.summary": (
         "The loss falls from 2.2 at η = 0.0001 to 0.05 at 0.13, then rises steeply; runs diverge beyond 0.6.",
-        "损失从 η = 0.0001 处的 2.2 降到 0.13 处的 0.05,随后急剧上升;超过 0.6 后运行发散。",
+        "损失从 η = 0.0001 处的 2.2 降到 0.13 处的 0.05,随后急剧上升；超过 0.6 后运行发散。",
     ),
     "curves.title": ("Convergence at each learning rate", "各学习率下的收敛曲线"),
     "curves.caption": ("Training loss on a fixed sample.", "在固定样本上的训练损失。"),
@@ -97,14 +97,14 @@ TEXTS = {
     "sharp.title": ("Sharpness of the point reached", "所到达点的锐度"),
     "table.title": ("All learning rates", "全部学习率"),
     "table.caption": ("Means over seeds that did not diverge.", "未发散种子的均值。"),
-    "rests.0": ("Five seeds at each of 24 learning rates.", "24 个学习率,每个 5 个随机种子。"),
+    "rests.0": ("Five seeds at each of 24 learning rates.", "24 个学习率，每个 5 个随机种子。"),
     "rests.1": (
         "A run counts as diverged when its loss stays above four times the initial loss for 20 steps.",
-        "若损失连续 20 步高于初始损失的四倍,则视为发散。",
+        "若损失连续 20 步高于初始损失的四倍，则视为发散。",
     ),
     "change.0": (
         "A longer horizon: the best learning rate falls with it.",
-        "更长的训练步数:最优学习率会随之下降。",
+        "更长的训练步数：最优学习率会随之下降。",
     ),
     "change.1": ("Another batch size.", "不同的批大小。"),
     "verbatim": ("{text}", "{text}"),
@@ -315,18 +315,23 @@ def generalization_page() -> Page:
     )
 
 
-def with_text(value: Any, text: str) -> Any:
-    """Put ``text`` in place of every string that a reader sees; identifiers, formats and commands' keys stay."""
+def _with_text(value: Any, text: str) -> Any:
     if isinstance(value, Message):
         return Message("test.verbatim", {"text": text})
     if isinstance(value, tuple):
-        return tuple(with_text(v, text) for v in value)
+        return tuple(_with_text(v, text) for v in value)
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {"id", "format", "name", "verdict", "runs", "details"} if not isinstance(value, Series) else {"id"}
+        kept = {"id"} if isinstance(value, Series) else {"id", "format", "name", "verdict", "runs", "details"}
         return replace(
-            value, **{f.name: with_text(getattr(value, f.name), text) for f in fields(value) if f.name not in kept}
+            value, **{f.name: _with_text(getattr(value, f.name), text) for f in fields(value) if f.name not in kept}
         )
     return text if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="session")
+def with_text() -> Callable[[Page, str], Page]:
+    """Put a text in place of every string of a page that a reader sees; identifiers and formats stay."""
+    return _with_text
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ const state = { language: "en", picked: page.picked, printing: false };
 const text = (both) => both[state.language];
 const word = (key) => text(page.words[key]);
 
-// Plotly reads its texts as a kind of HTML and "%" as the start of a template.
-const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;" };
-const plain = (string) => String(string).replace(/[&<>%]/g, (character) => ENTITIES[character]);
+// Plotly reads its texts as a kind of HTML, "%" as the start of a template and "$" as that of a formula.
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;", $: "&#36;" };
+const plain = (string) => String(string).replace(/[&<>%$]/g, (character) => ENTITIES[character]);
 
 const superscript = (integer) =>
   String(integer).replace(/[-0-9]/g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
