@@ -87,16 +87,25 @@ def valley() -> Valley:
     return Valley()
 
 
+MakeRun = Callable[..., tuple[RunSpec, Trace]]
+
+
+@pytest.fixture
+def make_run() -> MakeRun:
+    return run
+
+
 @pytest.fixture
 def table_of() -> Callable[..., SweepTable]:
-    """A table from an (L, S) array of final training losses; NaN entries diverged."""
+    """A table from (L, S) final training losses, NaN where the run diverged; by default 2.0 at the start."""
 
     def build(lrs: list[float], losses: list[list[float]], initial: float = 2.0) -> SweepTable:
-        runs = [
-            run(lr, seed, {"train_loss": loss}, {"train_loss": initial}, diverged=bool(np.isnan(loss)))
-            for lr, row in zip(lrs, losses, strict=True)
-            for seed, loss in enumerate(row)
-        ]
-        return SweepTable.of(runs)
+        return SweepTable.of(
+            [
+                run(lr, seed, {"train_loss": loss}, {"train_loss": initial}, diverged=bool(np.isnan(loss)))
+                for lr, row in zip(lrs, losses, strict=True)
+                for seed, loss in enumerate(row)
+            ]
+        )
 
     return build

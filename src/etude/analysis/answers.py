@@ -24,7 +24,12 @@ def answer(
     details: dict[str, Any],
     verdict: Verdict = Verdict.SUPPORTED,
 ) -> Finding:
-    """An answer that the evidence carries, resting on all runs of the sweep."""
+    """An answer that the evidence carries, resting on all runs of the sweep.
+
+    The interval is widened to hold the estimate: resampling a flat or lopsided curve may leave it just outside.
+    """
+    if interval is not None:
+        interval = (min(interval[0], estimate), max(interval[1], estimate))
     return Finding(name, question, verdict, statement, estimate, interval, unit, plain(details), table.hashes)
 
 

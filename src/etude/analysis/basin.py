@@ -134,7 +134,8 @@ def _crossing(x: Array, level: Array, threshold: Array, outside: Array, inside: 
     """(B,) where the line from ``inside`` to ``outside`` (indices) meets the threshold."""
     rows = np.arange(len(level))
     outside, inside = np.clip(outside, 0, len(x) - 1), np.clip(inside, 0, len(x) - 1)
-    rise = level[rows, outside] - level[rows, inside]
+    with np.errstate(invalid="ignore"):  # inf − inf, when no loss is known at all
+        rise = level[rows, outside] - level[rows, inside]
     share = (threshold - level[rows, inside]) / np.where(rise > 0, rise, np.inf)
     result: Array = x[inside] + share * (x[outside] - x[inside])
     return result

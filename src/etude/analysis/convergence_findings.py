@@ -20,8 +20,13 @@ from etude.core.message import Message, Value
 def convergence_findings(table: SweepTable, options: SweepOptions) -> list[Finding]:
     """``best_lr``, ``basin``, ``edge``, ``recommended_lr``, ``sensitivity`` and ``steps_to_target``.
 
-    All but the edge and the steps refer to the final loss named by ``options.objective``.
+    All but the edge and the steps refer to the final loss named by ``options.objective``. Learning rates that some seeds
+    have not finished are left out.
+
+    Raises:
+        SpecError: When no learning rate was run on every seed, or when the objective was not measured.
     """
+    table = table.balanced()
     reading = read_sweep(table, options.objective, options)
     return [
         best_lr(table, reading, options, "best_lr"),
@@ -202,7 +207,7 @@ def steps_finding(table: SweepTable, reading: SweepReading, options: SweepOption
         "steps": found.steps,
         "fastest_lr": None if found.fastest is None else float(table.lrs[found.fastest]),
     }
-    question = Message("steps_to_target.question", {"target": found.target})
+    question = Message("steps_to_target.question")
     objection = reading.evidence.diverged or (None if found.chosen else reading.evidence.untrained)
     if objection is None and found.fastest is None:
         objection = Message("steps_to_target.never", {"target": found.target, "runs": int(table.ran.sum())})

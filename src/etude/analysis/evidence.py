@@ -16,6 +16,10 @@ from etude.core.message import Message, Value
 _MOSTLY = 0.9
 """Share of the stable learning rates that may hide in the noise before a choice among them is one of chance."""
 
+_CHANCE = 0.1
+"""A rise in accuracy below this has to be resolved over seeds. A larger one counts even when it is not: with few unequal
+classes an untrained network may sit at the share of either class, so the rise scatters although all was learned."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -93,7 +97,8 @@ def _untrained(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Me
         return Message("cannot_say.untrained", values)
     accuracy = optimum.metric.replace("loss", "accuracy")
     rise = table.final(accuracy)[optimum.index] - table.baseline(accuracy)
-    if np.isfinite(rise).any() and t_interval(rise, options.confidence)[0] <= 0:
+    known = rise[np.isfinite(rise)]
+    if len(known) and known.mean() < _CHANCE and t_interval(known, options.confidence)[0] <= 0:
         final = float(np.nanmean(table.final(accuracy)[optimum.index]))
         return Message("cannot_say.chance", {"accuracy": final, "initial": float(np.mean(table.baseline(accuracy)))})
     return None

@@ -21,8 +21,12 @@ def generalization_findings(table: SweepTable, options: SweepOptions) -> list[Fi
     """The held-out data's answers.
 
     ``best_lr_validation``, ``generalization_gap``, ``sharpness``, ``sharpness_and_loss``, ``sharpness_and_gap`` and
-    ``train_vs_validation``.
+    ``train_vs_validation``. Learning rates that some seeds have not finished are left out.
+
+    Raises:
+        SpecError: When no learning rate was run on every seed, or when a loss was not measured.
     """
+    table = table.balanced()
     reading = read_sweep(table, _METRIC, options)
     validation, train = table.final(_METRIC), table.final("train_loss")
     return [

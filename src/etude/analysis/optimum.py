@@ -167,7 +167,7 @@ def _windows(table: SweepTable, losses: Array, confidence: float) -> list[_Windo
     Only learning rates without any diverged run take part: beyond the onset the curve is a cliff, not a valley.
     """
     level, x = means(losses), table.octaves
-    usable: NDArray[np.bool_] = np.isfinite(losses).all(axis=1) & ~table.diverged.any(axis=1)
+    usable = np.asarray(np.isfinite(losses).all(axis=1) & ~table.diverged.any(axis=1))
     spacing = grid_spacing(x)
     windows: list[_Window | None] = []
     for centre in range(len(x)):

@@ -44,6 +44,7 @@ def plan(table: SweepTable, options: SweepOptions) -> Plan:
     Repeating it ends: extensions stay within ``options.reach`` of the range first asked for and within
     ``[min_lr, max_lr]``, and each section of the bracket makes it smaller until it is at most ``edge_ratio`` wide.
     """
+    table = table.balanced()
     edge = find_edge(table, options)
     step = 2 ** grid_spacing(table.octaves)
     low, high = _bounds(table, options)

@@ -11,6 +11,7 @@ from etude.analysis.optimum import Optimum, find_optimum
 from etude.analysis.options import SweepOptions
 from etude.analysis.recommend import Recommendation, recommend
 from etude.analysis.table import SweepTable
+from etude.core.errors import SpecError
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,13 @@ class SweepReading:
 
 
 def read_sweep(table: SweepTable, metric: str, options: SweepOptions) -> SweepReading:
-    """Locate best, basin and edge for a final loss, weigh the evidence, and recommend a learning rate or refuse."""
+    """Locate best, basin and edge for a final loss, weigh the evidence, and recommend a learning rate or refuse.
+
+    Raises:
+        SpecError: When runs completed without this loss being measured.
+    """
+    if not table.has(metric) and (table.ran & ~table.diverged).any():
+        raise SpecError(f"no run measured {metric!r} at its end: choose an objective that was measured")
     optimum = find_optimum(table, metric, options)
     basin = find_basin(table, metric, options)
     edge = find_edge(table, options)

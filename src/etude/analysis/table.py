@@ -54,6 +54,19 @@ class SweepTable:
         cells = tuple(tuple(found.get((lr, seed)) for seed in seeds) for lr in lrs)
         return cls(np.asarray(lrs, dtype=np.float64), np.asarray(seeds, dtype=np.int64), cells)
 
+    def balanced(self) -> SweepTable:
+        """Only the learning rates at which every seed of the sweep came to its end.
+
+        Where some seeds are missing, differences between learning rates would be differences between seeds.
+
+        Raises:
+            SpecError: When there is no such learning rate.
+        """
+        rows = np.flatnonzero(self.ran.all(axis=1))
+        if not len(rows):
+            raise SpecError("no learning rate was run on every seed: finish the study before analysing it")
+        return SweepTable(self.lrs[rows], self.seeds, tuple(self.cells[i] for i in rows))
+
     @cached_property
     def ran(self) -> Mask:
         """(L, S) whether the run came to its end, completed or diverged."""
@@ -96,8 +109,12 @@ class SweepTable:
         return self._map(lambda trace: _first(trace, metric), np.nan)
 
     def baseline(self, metric: str) -> Array:
-        """(S,) the evaluation at step 0 of each seed, which its runs share."""
-        return _mean_of_known(self.initial(metric), axis=0)
+        """(S,) the evaluation at step 0 of each seed, which its runs share.
+
+        A seed without a finite one takes the mean of the others.
+        """
+        own = _mean_of_known(self.initial(metric))
+        return np.where(np.isfinite(own), own, _mean_of_known(own))
 
     def result(self, metric: str) -> Array:
         """(L, S) what each run counts as: its final number, or its initial one if it diverged; NaN where not run.
@@ -156,8 +173,9 @@ def _on_grid(trace: Trace, metric: str, steps: Array, initial: float) -> Array:
     return out
 
 
-def _mean_of_known(values: Array, axis: int) -> Array:
+def _mean_of_known(values: Array) -> Array:
+    """Mean over the first axis of what is finite; NaN where nothing is."""
     known = np.isfinite(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

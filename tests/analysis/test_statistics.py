@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from etude.analysis.statistics import (
+    percentile_interval,
+    resample_seeds,
+    resampled_means,
+    spearman,
+    t_interval,
+    wilson_interval,
+)
+
+
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
+def test_wilson_limits_equal_scipys(counts, confidence):
+    successes, trials = counts
+    expected = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(successes, trials, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_without_trials_any_probability_is_possible():
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12))
+def test_t_limits_equal_scipys(values):
+    d = np.asarray(values)
+    if d.std() > 1e-6:
+        expected = stats.ttest_1samp(d, 0.0).confidence_interval(0.9)
+        assert t_interval(d, 0.9) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-9)
+
+
+def test_pairs_that_were_not_run_are_left_out_of_a_t_interval():
+    assert t_interval(np.array([1.0, np.nan, 2.0, 3.0])) == t_interval(np.array([1.0, 2.0, 3.0]))
+    assert t_interval(np.array([1.0, np.nan])) == (-np.inf, np.inf)
+
+
+@given(st.lists(st.integers(0, 4), min_size=3, max_size=8), st.lists(st.integers(0, 4), min_size=3, max_size=8))
+def test_rank_correlation_equals_scipys_ties_included(a, b):
+    n = min(len(a), len(b))
+    x, y = np.asarray(a[:n], dtype=float), np.asarray(b[:n], dtype=float)
+    if x.std() > 0 and y.std() > 0:
+        assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
+    else:
+        assert np.isnan(spearman(x, y))
+
+
+def test_resampled_means_equal_a_plain_loop():
+    values = np.array([[1.0, 2.0, 4.0], [np.nan, 3.0, 5.0], [np.nan, np.nan, np.nan]])
+    counts = resample_seeds(3, 40)
+    for drawn, row in zip(counts, resampled_means(values, counts), strict=True):
+        seeds = np.repeat(np.arange(3), drawn)
+        assert len(seeds) == 3
+        for loss, mean in zip(values, row, strict=True):
+            known = loss[seeds][np.isfinite(loss[seeds])]
+            assert mean == pytest.approx(known.mean() if len(known) else np.inf)
+
+
+def test_resampling_is_the_same_each_time():
+    np.testing.assert_array_equal(resample_seeds(5, 100, 3), resample_seeds(5, 100, 3))
+    assert (resample_seeds(5, 100, 3) != resample_seeds(5, 100, 4)).any()
+
+
+@pytest.mark.parametrize("seeds", [5, 10, 30])
+def test_the_expanded_percentile_interval_covers_a_mean_as_often_as_it_says(seeds):
+    rng = np.random.default_rng(0)
+    counts = resample_seeds(seeds, 1000)
+    covered = 0
+    for _ in range(400):
+        means = resampled_means(rng.normal(size=(1, seeds)), counts)[:, 0]
+        low, high = percentile_interval(means, means, seeds)
+        covered += low <= 0 <= high
+    assert 0.91 <= covered / 400 <= 0.99
+
+
+def test_the_bootstrap_of_many_seeds_converges_to_the_normal_interval():
+    values = np.random.default_rng(0).normal(size=(1, 400))
+    means = resampled_means(values, resample_seeds(400, 4000))[:, 0]
+    low, high = percentile_interval(means, means, 400)
+    expected = t_interval(values[0])
+    assert (low, high) == pytest.approx(expected, abs=0.1 * (expected[1] - expected[0]))
+
+
+def test_one_seed_has_no_interval():
+    assert percentile_interval(np.ones(10), np.ones(10), 1) == (-np.inf, np.inf)
