@@ -207,3 +207,14 @@ def test_scatter_leaves_the_choice_between_train_and_validation_open(make_run):
 def test_options_out_of_range_are_refused_with_their_name(bad):
     with pytest.raises(SpecError, match=next(iter(bad)).split("_")[0]):
         SweepOptions(**bad)
+
+
+def test_what_one_seed_measured_is_told_without_an_interval(make_run):
+    runs = [
+        make_run(lr, s, {"train_loss": loss, "validation_loss": loss, "sharpness": 3.0}, START, diverged=s == 1)
+        for lr, loss in zip(LRS, (1.0, 0.7, 0.5, 0.7, 1.0, 1.2), strict=True)
+        for s in range(2)
+    ]
+    found = check(generalization_findings(SweepTable.of(runs), OPTIONS))
+    assert found["sharpness"].statement.key == "sharpness.one_seed"
+    assert found["generalization_gap"].statement.key == "generalization_gap.unmeasured"

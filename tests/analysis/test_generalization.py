@@ -7,6 +7,7 @@ from etude.analysis.generalization import choose_by_training, gap_at, sharpness_
 from etude.analysis.options import SweepOptions
 from etude.analysis.statistics import t_interval
 from etude.analysis.table import SweepTable
+from etude.core.errors import SpecError
 
 OPTIONS = SweepOptions(resamples=400)
 LRS = 2.0 ** np.arange(6)
@@ -131,4 +132,5 @@ def test_unbiased_regret_averages_to_the_truth(make_run):
 
 
 def test_two_seeds_cannot_judge(both):
-    assert choose_by_training(both(TRAIN, TRAIN, seeds=2), OPTIONS) is None
+    with pytest.raises(SpecError, match="at least 3 seeds"):
+        choose_by_training(both(TRAIN, TRAIN, seeds=2), OPTIONS)

@@ -50,6 +50,10 @@ def test_rank_correlation_equals_scipys_ties_included(a, b):
         assert np.isnan(spearman(x, y))
 
 
+def test_two_pairs_have_no_rank_correlation():
+    assert np.isnan(spearman(np.array([1.0, 2.0, np.nan]), np.array([1.0, 2.0, 3.0])))
+
+
 def test_resampled_means_equal_a_plain_loop():
     values = np.array([[1.0, 2.0, 4.0], [np.nan, 3.0, 5.0], [np.nan, np.nan, np.nan]])
     counts = resample_seeds(3, 40)

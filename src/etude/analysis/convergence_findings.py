@@ -53,7 +53,7 @@ def best_lr(table: SweepTable, reading: SweepReading, options: SweepOptions, nam
         "at_end": optimum.at_end,
     }
     question = Message(f"{family}.question")
-    objection = reading.evidence.against_best or few_seeds(table, 2)
+    objection = reading.evidence.against_curve or few_seeds(table, 2) or reading.evidence.against_best
     if objection is not None:
         return cannot_say(table, name, question, objection, LEARNING_RATE, details)
     assert optimum.interval is not None, "two seeds give an interval"

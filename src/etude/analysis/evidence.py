@@ -47,12 +47,12 @@ class Evidence:
     @property
     def against_best(self) -> Message | None:
         """First objection to naming a best learning rate."""
-        return self.against_curve or self.grid_end
+        return self.against_curve or self.noise or self.grid_end
 
     @property
     def against_recommendation(self) -> Message | None:
         """First objection to recommending a learning rate."""
-        return self.diverged or self.seeds or self.untrained or self.grid_end or self.noise
+        return self.diverged or self.seeds or self.untrained or self.noise or self.grid_end
 
 
 def weigh(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Evidence:

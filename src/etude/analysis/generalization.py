@@ -23,6 +23,7 @@ from etude.analysis.statistics import (
     t_interval,
 )
 from etude.analysis.table import SweepTable
+from etude.core.errors import SpecError
 from etude.core.trace import Array
 
 Interval = tuple[float, float]
@@ -124,12 +125,16 @@ class Choice:
     ratio_interval: Interval
 
 
-def choose_by_training(table: SweepTable, options: SweepOptions) -> Choice | None:
-    """Compare the learning rate that trains best with the one that generalizes best; ``None`` below three seeds."""
+def choose_by_training(table: SweepTable, options: SweepOptions) -> Choice:
+    """Compare the learning rate that trains best with the one that generalizes best.
+
+    Raises:
+        SpecError: With fewer than three seeds: a choice made on one other seed is the choice of chance.
+    """
     train, validation = table.result("train_loss"), table.result("validation_loss")
     seeds = len(table.seeds)
     if seeds < 3:
-        return None
+        raise SpecError(f"needs at least 3 seeds to leave one out, got {seeds}: run more seeds")
     without_one = np.ones((seeds, seeds), dtype=np.int64) - np.eye(seeds, dtype=np.int64)
     by_train = resampled_means(train, without_one).argmin(axis=1)
     by_validation = resampled_means(validation, without_one).argmin(axis=1)

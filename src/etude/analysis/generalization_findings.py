@@ -110,10 +110,9 @@ def train_vs_validation(table: SweepTable, reading: SweepReading, options: Sweep
     train_lr, validation_lr = trained.optimum.lr, reading.optimum.lr
     details = basis(table, _METRIC, options) | {"best_lr": train_lr, "best_lr_validation": validation_lr}
     objection = reading.evidence.against_curve or trained.evidence.against_curve or few_seeds(table, 3)
+    if objection is not None:
+        return cannot_say(table, name, question, objection, LOSS, details)
     choice = choose_by_training(table, options)
-    if objection is not None or choice is None:
-        why = objection or Message("cannot_say.seeds", {"seeds": len(table.seeds), "needed": 3})
-        return cannot_say(table, name, question, why, LOSS, details)
     low, high = choice.interval
     details |= {
         "regret": choice.regret,

@@ -59,9 +59,9 @@ class SweepOptions:
         for name in ("edge_ratio", "reach"):
             if not getattr(self, name) > 1:
                 raise SpecError(f"needs {name} > 1, got {getattr(self, name)}: it is a ratio of learning rates")
-        for name in ("min_seeds", "resamples"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"needs {name} >= 1, got {getattr(self, name)}: pass a positive whole number")
+        for name, least in (("min_seeds", 2), ("resamples", 1)):
+            if getattr(self, name) < least:
+                raise SpecError(f"needs {name} >= {least}, got {getattr(self, name)}: leave it out for the default")
         if self.target is not None and not math.isfinite(self.target):
             raise SpecError(f"the target loss must be finite, got {self.target}: leave it out for the default")
         if self.lr_range is not None and not 0 < self.lr_range[0] < self.lr_range[1]:

@@ -77,15 +77,10 @@ def _place(basin: Basin, edge: Edge) -> tuple[float, str]:
     return (safe, "margin") if safe > left else (left, "left_end")
 
 
-def _regret(
-    table: SweepTable, optimum: Optimum, x: float, options: SweepOptions
-) -> tuple[float, tuple[float, float] | None]:
+def _regret(table: SweepTable, optimum: Optimum, x: float, options: SweepOptions) -> tuple[float, tuple[float, float]]:
     seeds = len(table.seeds)
     regret = float(interpolated(table.octaves, optimum.means[None], x)[0] - optimum.loss)
-    if seeds < 2:
-        return regret, None
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
     level = resampled_means(table.result(optimum.metric), counts)
     sample = interpolated(table.octaves, level, x) - level[:, optimum.index]
-    sample = np.where(np.isfinite(sample), sample, regret)
     return regret, percentile_interval(sample, sample, seeds, options.confidence)
