@@ -114,6 +114,17 @@ def test_an_objective_that_was_not_measured_is_refused(table_of):
         read_sweep(table_of([1.0, 2.0], seeds(1.0, 0.5)), "validation_loss", OPTIONS)
 
 
+@pytest.mark.parametrize("seed_count", [3, 5])
+def test_pure_noise_seldom_gets_a_recommendation(table_of, seed_count):
+    lrs = np.geomspace(1e-3, 1, 16).tolist()
+    given_anyway = 0
+    for repetition in range(60):
+        losses = np.random.default_rng(repetition).normal(1.0, 0.1, (16, seed_count))
+        losses[14:] = X
+        given_anyway += advice(table_of(lrs, losses.tolist())).lr is not None
+    assert given_anyway <= 6
+
+
 @pytest.mark.parametrize("noise", [0.002, 0.02])
 def test_the_true_regret_of_the_recommendation_is_small(valley, noise):
     valley = replace(valley, noise=noise)

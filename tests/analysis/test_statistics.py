@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from etude.analysis.statistics import (
+    block_test,
     percentile_interval,
     resample_seeds,
     resampled_means,
@@ -92,3 +93,25 @@ def test_the_bootstrap_of_many_seeds_converges_to_the_normal_interval():
 
 def test_one_seed_has_no_interval():
     assert percentile_interval(np.ones(10), np.ones(10), 1) == (-np.inf, np.inf)
+
+
+@given(st.integers(0, 10**6), st.integers(3, 7), st.integers(2, 8))
+def test_the_block_test_rests_on_scipys_friedman_statistic(salt, rows, seeds):
+    values = np.random.default_rng(salt).integers(0, 6, (rows, seeds)).astype(float)
+    chi2 = stats.friedmanchisquare(*values).statistic
+    if np.isfinite(chi2) and chi2 < seeds * (rows - 1) - 1e-6:
+        f = (seeds - 1) * chi2 / (seeds * (rows - 1) - chi2)
+        assert block_test(values) == pytest.approx(stats.f.sf(f, rows - 1, (rows - 1) * (seeds - 1)), abs=1e-9)
+
+
+def test_the_block_test_is_sure_of_a_perfect_order_and_knows_nothing_of_ties():
+    assert block_test(np.array([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]])) == 0.0
+    assert block_test(np.ones((3, 4))) == 1.0
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_the_block_test_errs_as_often_as_it_says(seeds):
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 3, (500, 1, seeds))
+    p = np.array([block_test(v) for v in rng.normal(size=(500, 14, seeds)) + shared])
+    assert 0.02 <= (p < 0.05).mean() <= 0.08

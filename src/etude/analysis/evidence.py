@@ -9,12 +9,12 @@ import numpy as np
 from etude.analysis.basin import tolerated
 from etude.analysis.optimum import Optimum
 from etude.analysis.options import SweepOptions
-from etude.analysis.statistics import t_interval
+from etude.analysis.statistics import block_test, t_interval
 from etude.analysis.table import SweepTable
 from etude.core.message import Message, Value
 
-_MOSTLY = 0.9
-"""Share of the stable learning rates that may hide in the noise before a choice among them is one of chance."""
+_HIDDEN = 0.5
+"""Share of the stable learning rates that must hide in the noise before a choice among them is one of chance."""
 
 _CHANCE = 0.1
 """A rise in accuracy below this has to be resolved over seeds. A larger one counts even when it is not: with few unequal
@@ -67,7 +67,7 @@ def weigh(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Evidenc
         if seeds < options.min_seeds
         else None,
         grid_end=None if end is None else Message(f"cannot_say.grid_{end}", {"lr": low if end == "low" else high}),
-        noise=_noise(table, optimum),
+        noise=_noise(table, optimum, options),
     )
 
 
@@ -104,10 +104,16 @@ def _untrained(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Me
     return None
 
 
-def _noise(table: SweepTable, optimum: Optimum) -> Message | None:
-    others = np.arange(len(table.lrs)) != optimum.index
-    stable = others & ~table.diverged.any(axis=1) & table.ran.any(axis=1)
-    among, hidden = int(stable.sum()), int((stable & optimum.unresolved).sum())
-    if among == 0 or hidden < _MOSTLY * among:
+def _noise(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Message | None:
+    """Seeds scatter more than learning rates differ.
+
+    The best of many is always somewhat ahead, so comparisons with it alone would find a difference in noise; the
+    question is put to all stable learning rates at once. A plateau that is known well is not noise.
+    """
+    stable = np.flatnonzero(np.isfinite(optimum.means) & ~table.diverged.any(axis=1))
+    hidden, among = int(optimum.unresolved[stable].sum()), len(stable) - 1
+    if among < 1 or hidden < _HIDDEN * among:
+        return None
+    if len(table.seeds) > 1 and block_test(table.result(optimum.metric)[stable]) < 1 - options.confidence:
         return None
     return Message("cannot_say.noise", {"hidden": hidden, "among": among, "seeds": len(table.seeds)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import fdtrc, ndtr, ndtri, stdtrit
 
 from etude.core.trace import Array
 
@@ -112,6 +112,30 @@ def _quantile(sample: Array, level: float, side: str) -> float:
     ordered = np.sort(sample)
     place = level * (len(ordered) - 1)
     return float(ordered[int(np.floor(place) if side == "lower" else np.ceil(place))])
+
+
+def block_test(values: Array) -> float:
+    r"""Probability of differences between the rows of ``values`` (L, S) as large as these if the rows were alike.
+
+    Friedman's test on the ranks within each seed, in the form of Iman and Davenport, which holds for few seeds:
+
+    .. math:: F = \frac{(S-1)\,\chi^2}{S(L-1) - \chi^2}, \qquad
+              \chi^2 = \frac{(L-1)\sum_i (R_i - S(L+1)/2)^2}{\sum_{ij} r_{ij}^2 - SL(L+1)^2/4}
+
+    with ranks r within a seed and their row sums R; F has (L−1, (L−1)(S−1)) degrees of freedom.
+
+    References:
+        Iman & Davenport (1980), Approximations of the critical region of the Friedman statistic, Comm. Stat. A 9.
+    """
+    L, S = values.shape
+    ranks = np.stack([_ranks(column) for column in values.T], axis=1)
+    between = ((ranks.sum(axis=1) - S * (L + 1) / 2) ** 2).sum()
+    within = (ranks**2).sum() - S * L * (L + 1) ** 2 / 4
+    if within == 0:
+        return 1.0
+    chi2 = (L - 1) * between / within
+    rest = S * (L - 1) - chi2
+    return float(fdtrc(L - 1, (L - 1) * (S - 1), (S - 1) * chi2 / rest)) if rest > 1e-12 * S * L else 0.0
 
 
 def spearman(a: Array, b: Array) -> float:
