@@ -46,13 +46,13 @@ def test_the_interval_of_the_ends_covers_the_truth(valley, table_of):
     x = np.linspace(-9, -2, 7001)
     options = SweepOptions(resamples=500)
     lrs = np.geomspace(1e-3, 0.2, 24)
+    true = np.mean([valley.loss(x - s) for s in np.random.default_rng(1).normal(0, 0.15, 400)], axis=0)
+    inside = x[true <= tolerated(true.min(), 2.0, options)]
     covered = []
     for repetition in range(60):
         rng = np.random.default_rng(repetition)
         shift = rng.normal(0, 0.15, 5)
         losses = valley.loss(np.log2(lrs)[:, None] - shift)
-        true = np.mean([valley.loss(x - s) for s in np.random.default_rng(1).normal(0, 0.15, 400)], axis=0)
-        inside = x[true <= tolerated(true.min(), 2.0, options)]
         basin = find_basin(table_of(lrs.tolist(), losses.tolist()), "train_loss", options)
         assert basin.left_interval is not None
         covered.append(basin.left_interval[0] <= 2 ** inside[0] <= basin.left_interval[1])
