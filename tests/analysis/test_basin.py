@@ -42,7 +42,8 @@ def test_a_second_valley_is_counted_but_not_joined(table_of):
     assert basin.elsewhere == 1
 
 
-def test_the_interval_of_the_ends_covers_the_truth(valley, table_of):
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_the_intervals_of_the_ends_cover_the_truth(valley, table_of, seeds):
     x = np.linspace(-9, -2, 7001)
     options = SweepOptions(resamples=500)
     lrs = np.geomspace(1e-3, 0.2, 24)
@@ -51,12 +52,14 @@ def test_the_interval_of_the_ends_covers_the_truth(valley, table_of):
     covered = []
     for repetition in range(60):
         rng = np.random.default_rng(repetition)
-        shift = rng.normal(0, 0.15, 5)
+        shift = rng.normal(0, 0.15, seeds)
         losses = valley.loss(np.log2(lrs)[:, None] - shift)
         basin = find_basin(table_of(lrs.tolist(), losses.tolist()), "train_loss", options)
         assert basin.left_interval is not None
-        covered.append(basin.left_interval[0] <= 2 ** inside[0] <= basin.left_interval[1])
-    assert np.mean(covered) >= 0.85
+        assert basin.right_interval is not None
+        left = basin.left_interval[0] <= 2 ** inside[0] <= basin.left_interval[1]
+        covered.append((left, basin.right_interval[0] <= 2 ** inside[-1] <= basin.right_interval[1]))
+    assert np.mean(covered, axis=0).min() >= 0.85
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)

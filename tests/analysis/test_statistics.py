@@ -10,6 +10,7 @@ from etude.analysis.statistics import (
     block_test,
     percentile_interval,
     resample_seeds,
+    resampled_interval,
     resampled_means,
     spearman,
     t_interval,
@@ -81,6 +82,13 @@ def test_the_expanded_percentile_interval_covers_a_mean_as_often_as_it_says(seed
         low, high = percentile_interval(means, means, seeds)
         covered += low <= 0 <= high
     assert 0.91 <= covered / 400 <= 0.99
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_with_few_seeds_the_resampled_interval_is_students(seeds):
+    values = np.random.default_rng(1).normal(size=(1, seeds))
+    means = resampled_means(values, resample_seeds(seeds, 40_000))[:, 0]
+    assert resampled_interval(means, means, seeds) == pytest.approx(t_interval(values[0]), rel=0.03, abs=0.03)
 
 
 def test_the_bootstrap_of_many_seeds_converges_to_the_normal_interval():

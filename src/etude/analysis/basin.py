@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from etude.analysis.options import SweepOptions
-from etude.analysis.statistics import means, percentile_interval, resample_seeds, resampled_means
+from etude.analysis.statistics import means, resample_seeds, resampled_interval, resampled_means
 from etude.analysis.table import SweepTable
 from etude.core.trace import Array
 
@@ -38,7 +38,8 @@ def tolerated(best: Number, initial: float, options: SweepOptions) -> Number:
 class Basin:
     """The unbroken range of learning rates around the best whose mean loss is within the tolerance.
 
-    Between two learning rates the mean loss is interpolated linearly in log η.
+    Between two learning rates the mean loss is interpolated linearly in log η. A valley curves upwards, so the line lies
+    above it and the ends are on the safe side; the intervals allow for this by also reading the ends off a parabola.
 
     Attributes:
         left: Lower end, a learning rate.
@@ -91,18 +92,25 @@ def find_basin(table: SweepTable, metric: str, options: SweepOptions) -> Basin:
     spread: list[Interval | None] = [None, None, None]
     if seeds > 1:
         counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
-        lefts, rights = _ends(x, resampled_means(losses, counts), initial, options)
-        samples = (lefts, rights, rights - lefts)
-        spread = [percentile_interval(sample, sample, seeds, options.confidence) for sample in samples]
+        means_of = resampled_means(losses, counts)
+        (inner_left, inner_right), (outer_left, outer_right) = (
+            _ends(x, means_of, initial, options, curved=curved) for curved in (False, True)
+        )
+        samples = (
+            (outer_left, inner_left),
+            (inner_right, outer_right),
+            (inner_right - inner_left, outer_right - outer_left),
+        )
+        spread = [resampled_interval(low, high, seeds, options.confidence) for low, high in samples]
     outside = (x < left) | (x > right)
     return Basin(
         left=float(2**left),
         best=float(table.lrs[best]),
         right=float(2**right),
         threshold=threshold,
-        left_interval=_as_lrs(spread[0]),
-        right_interval=_as_lrs(spread[1]),
-        width_interval=spread[2],
+        left_interval=_as_lrs(spread[0], x),
+        right_interval=_as_lrs(spread[1], x),
+        width_interval=None if spread[2] is None else (max(0.0, spread[2][0]), spread[2][1]),
         open_left=left == x[0],
         open_right=right == x[-1],
         elsewhere=int((outside & (level <= threshold)).sum()),
@@ -117,11 +125,17 @@ def interpolated(x: Array, level: Array, at: float) -> Array:
     return read
 
 
-def _ends(x: Array, level: Array, initial: float, options: SweepOptions) -> tuple[Array, Array]:
+@np.errstate(invalid="ignore")  # inf − inf, when no loss is known at all
+def _ends(
+    x: Array, level: Array, initial: float, options: SweepOptions, *, curved: bool = False
+) -> tuple[Array, Array]:
     """(B,) left and (B,) right ends of the basins of (B, L) mean losses."""
     best = np.argmin(level, axis=1)
     threshold = tolerated(level.min(axis=1), initial, options)
     above = level > threshold[:, None]
+    if curved:  # √(ℓ − ℓ*) is linear where ℓ is a parabola
+        best_level = level.min(axis=1)
+        level, threshold = np.sqrt(level - best_level[:, None]), np.sqrt(threshold - best_level)
     place = np.arange(len(x))
     last_left = np.where(above & (place < best[:, None]), place, -1).max(axis=1)
     first_right = np.where(above & (place > best[:, None]), place, len(x)).min(axis=1)
@@ -134,12 +148,15 @@ def _crossing(x: Array, level: Array, threshold: Array, outside: Array, inside: 
     """(B,) where the line from ``inside`` to ``outside`` (indices) meets the threshold."""
     rows = np.arange(len(level))
     outside, inside = np.clip(outside, 0, len(x) - 1), np.clip(inside, 0, len(x) - 1)
-    with np.errstate(invalid="ignore"):  # inf − inf, when no loss is known at all
-        rise = level[rows, outside] - level[rows, inside]
+    rise = level[rows, outside] - level[rows, inside]
     share = (threshold - level[rows, inside]) / np.where(rise > 0, rise, np.inf)
     result: Array = x[inside] + share * (x[outside] - x[inside])
     return result
 
 
-def _as_lrs(ends: Interval | None) -> Interval | None:
-    return None if ends is None else (float(2 ** ends[0]), float(2 ** ends[1]))
+def _as_lrs(ends: Interval | None, x: Array) -> Interval | None:
+    """Learning rates of two places, which lie on the grid."""
+    if ends is None:
+        return None
+    low, high = np.clip(ends, x[0], x[-1])
+    return float(2**low), float(2**high)

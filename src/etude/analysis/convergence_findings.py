@@ -11,7 +11,7 @@ from etude.analysis.evidence import few_seeds
 from etude.analysis.options import SweepOptions
 from etude.analysis.reading import SweepReading, read_sweep
 from etude.analysis.sensitivity import sensitivity
-from etude.analysis.statistics import means, percentile_interval, resample_seeds, resampled_means
+from etude.analysis.statistics import means, resample_seeds, resampled_interval, resampled_means
 from etude.analysis.table import SweepTable
 from etude.core.finding import Finding
 from etude.core.message import Message, Value
@@ -185,7 +185,7 @@ def sensitivity_finding(table: SweepTable, reading: SweepReading, options: Sweep
     estimate = float(sensitivity(grid, means(losses), initial))
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
     sample = sensitivity(grid, resampled_means(losses, counts), initial)
-    interval = percentile_interval(sample, sample, seeds, options.confidence)
+    interval = resampled_interval(sample, sample, seeds, options.confidence)
     values |= {"value": estimate, "low": interval[0], "high": interval[1], "from": low, "to": high, "points": len(grid)}
     values |= {"share": estimate / (initial - reading.optimum.loss)}
     return answer(

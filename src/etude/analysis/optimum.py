@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from etude.analysis.basin import tolerated
 from etude.analysis.options import SweepOptions
-from etude.analysis.statistics import Counts, means, percentile_interval, resample_seeds, resampled_means, t_interval
+from etude.analysis.statistics import (
+    FEW_SEEDS,
+    Counts,
+    means,
+    percentile_interval,
+    resample_seeds,
+    resampled_means,
+    t_interval,
+)
 from etude.analysis.table import SweepTable
 from etude.core.trace import Array
 
 Indices = NDArray[np.intp]
-
-_BOOTSTRAP_SEEDS = 5
-"""Below this a resample repeats itself too often for its percentiles to mean anything."""
 
 _LOG_RATIO = 2.0
 """Where losses in the window differ by more than this, their logarithm is fitted: a seed changes a loss by a share of
@@ -256,7 +261,7 @@ def _interval(
     x, seeds = table.octaves, losses.shape[1]
     if seeds < 2:
         return None, "none"
-    if seeds < _BOOTSTRAP_SEEDS:
+    if seeds < FEW_SEEDS:
         inside = np.flatnonzero(alike)
         first, last = int(inside[0]), int(inside[-1])
         return (float(2 ** _cell(x, first)[0]), float(2 ** _cell(x, last)[1])), "alike"

@@ -13,6 +13,9 @@ from etude.core.trace import Array
 
 Counts = NDArray[np.int64]
 
+FEW_SEEDS = 5
+"""Below this, resampled seeds repeat themselves too often for their percentiles to mean anything."""
+
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     r"""Score interval of a probability.
@@ -106,6 +109,20 @@ def percentile_interval(low: Array, high: Array, seeds: int, confidence: float =
     quantile = float(stdtrit(seeds - 1, 0.5 + confidence / 2))
     level = float(ndtr(-np.sqrt(seeds / (seeds - 1)) * quantile))
     return _quantile(low, level, "lower"), _quantile(high, 1 - level, "higher")
+
+
+def resampled_interval(low: Array, high: Array, seeds: int, confidence: float = 0.95) -> tuple[float, float]:
+    r"""Interval of a statistic that may take any value, from B resamples; arguments as in ``percentile_interval``.
+
+    Below five seeds no resample is rare enough to be a percentile of the wanted level: with three, the most extreme
+    one, a single seed drawn thrice, has probability 1/27. Then the resamples give the standard error s alone,
+
+    .. math:: \bar\theta \pm t_{S-1,\,1-\alpha/2}\, \sqrt{S/(S-1)}\; s
+    """
+    if not 2 <= seeds < FEW_SEEDS:
+        return percentile_interval(low, high, seeds, confidence)
+    factor = float(stdtrit(seeds - 1, 0.5 + confidence / 2)) * np.sqrt(seeds / (seeds - 1))
+    return float(low.mean() - factor * low.std()), float(high.mean() + factor * high.std())
 
 
 def _quantile(sample: Array, level: float, side: str) -> float:
