@@ -11,7 +11,7 @@ from etude.analysis.edge import Edge
 from etude.analysis.evidence import Evidence
 from etude.analysis.optimum import Optimum
 from etude.analysis.options import SweepOptions
-from etude.analysis.statistics import percentile_interval, resample_seeds, resampled_means
+from etude.analysis.statistics import resample_seeds, resampled_interval, resampled_means
 from etude.analysis.table import SweepTable
 from etude.core.message import Message, Value
 
@@ -83,4 +83,4 @@ def _regret(table: SweepTable, optimum: Optimum, x: float, options: SweepOptions
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
     level = resampled_means(table.result(optimum.metric), counts)
     sample = interpolated(table.octaves, level, x) - level[:, optimum.index]
-    return regret, percentile_interval(sample, sample, seeds, options.confidence)
+    return regret, resampled_interval(sample, sample, seeds, options.confidence)
