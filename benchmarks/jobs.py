@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from timing import Job
 from torch.nn import functional as F  # noqa: N812
 
 from etude.core.spec import RunSpec, TaskRef
@@ -15,12 +16,11 @@ from etude.schedules.constant import Constant
 from etude.studies.shards import Moved, Shard, partition
 from etude.tasks.builtin import ModelOptions, builtin_task
 from etude.tasks.task import Task
-from etude.training.engine import Engine, choose_engine, make_gradients
+from etude.training.engine import Engine, choose_engine, lanes_at_once, make_gradients
 from etude.training.lanes import start_lanes
 from etude.training.process import prepare_process
 from etude.training.rules import SGD
 from etude.training.train import train
-from timing import Job
 
 WORKERS = 2
 
@@ -73,7 +73,7 @@ OTHERS = (
 )
 
 
-def tuned_loop(case: Case, task: Task, threads: int, fused: bool) -> Callable[[], Job]:  # noqa: FBT001
+def tuned_loop(case: Case, task: Task, threads: int, fused: bool) -> Callable[[], Job]:
     """One run after the other with torch.optim, batches gathered beforehand, nothing read back while it trains."""
 
     def prepare() -> Job:
@@ -90,7 +90,7 @@ def tuned_loop(case: Case, task: Task, threads: int, fused: bool) -> Callable[[]
                 for t, (x, y) in enumerate(batches):
                     optimizer.zero_grad(set_to_none=True)
                     loss = F.cross_entropy(model(x), y)
-                    loss.backward()
+                    loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
                     losses[t] = loss.detach()
 
@@ -104,7 +104,7 @@ def lanes_in_a_pool(case: Case, task: Task) -> Callable[[], Job]:
     specs = case.specs(task)
     with prepare_process():
         engine = choose_engine(task, specs[:8], Engine.AUTO).engine
-    shards = partition(specs, 16)
+    shards = partition(specs, 16, lanes_at_once(task, 0, engine))
 
     def work(shard: Shard, _should_stop: Callable[[], bool]) -> Iterator[Moved]:
         with prepare_process():

@@ -113,6 +113,8 @@ class Choice:
             too narrow when the choice itself is unstable.
         per_seed: (S,) the differences.
         margin: Loss within which the two count as equally good.
+        train_lr: Geometric mean of the learning rates so chosen by training loss.
+        validation_lr: Of those chosen by validation loss.
         log2_ratio: log2 of (η that trains best / η that validates best), on all seeds.
         ratio_interval: Of it, seeds resampled in pairs [octaves].
     """
@@ -121,6 +123,8 @@ class Choice:
     interval: Interval
     per_seed: Array
     margin: float
+    train_lr: float
+    validation_lr: float
     log2_ratio: float
     ratio_interval: Interval
 
@@ -152,6 +156,8 @@ def choose_by_training(table: SweepTable, options: SweepOptions) -> Choice:
         interval=t_interval(differences, options.confidence),
         per_seed=differences,
         margin=float(tolerated(best, float(np.mean(table.baseline("validation_loss"))), options)) - best,
+        train_lr=float(2 ** table.octaves[by_train].mean()),
+        validation_lr=float(2 ** table.octaves[by_validation].mean()),
         log2_ratio=float((whole_low + whole_high)[0] / 2),
         ratio_interval=percentile_interval(low, high, seeds, options.confidence),
     )

@@ -107,8 +107,8 @@ def train_vs_validation(table: SweepTable, reading: SweepReading, options: Sweep
     """Does the learning rate that trains best also generalize best?"""
     name, question = "train_vs_validation", Message("train_vs_validation.question")
     trained = read_sweep(table, "train_loss", options)
-    train_lr, validation_lr = trained.optimum.lr, reading.optimum.lr
-    details = basis(table, _METRIC, options) | {"best_lr": train_lr, "best_lr_validation": validation_lr}
+    best = {"best_lr": trained.optimum.lr, "best_lr_validation": reading.optimum.lr}
+    details = basis(table, _METRIC, options) | best
     objection = reading.evidence.against_curve or trained.evidence.against_curve or few_seeds(table, 3)
     if objection is not None:
         return cannot_say(table, name, question, objection, LOSS, details)
@@ -122,7 +122,8 @@ def train_vs_validation(table: SweepTable, reading: SweepReading, options: Sweep
         "log2_ratio": choice.log2_ratio,
         "log2_ratio_interval": choice.ratio_interval,
     }
-    values = level(table, options) | {"train_lr": train_lr, "validation_lr": validation_lr, "margin": choice.margin}
+    values = level(table, options) | {"margin": choice.margin}
+    values |= {"train_lr": choice.train_lr, "validation_lr": choice.validation_lr}
     values |= {"regret": choice.regret, "low": low, "high": high}
     if high <= choice.margin:
         verdict, kind = Verdict.SUPPORTED, "same"

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from etude import __version__
 from etude.analysis.planning import plan
@@ -19,6 +20,8 @@ from etude.core.record import to_plain
 from etude.core.spec import RunSpec, TaskRef
 from etude.execution.pool import run_inline, run_jobs
 from etude.schedules.notation import parse_schedule
+from etude.storage.beginning import make_folder
+from etude.storage.guard import DATABASE
 from etude.storage.writer import StudyWriter
 from etude.studies.etude import Etude
 from etude.studies.interrupt import Stop, stop_on_signals
@@ -29,7 +32,7 @@ from etude.studies.stored import ENGINE, FINGERPRINT, ROUND, sweep_options
 from etude.studies.watch import Tally, Watcher
 from etude.tasks.checks import check_task
 from etude.tasks.task import Task
-from etude.training.engine import Engine, choose_engine
+from etude.training.engine import Engine, choose_engine, lanes_at_once
 from etude.training.process import prepare_process
 
 EVALUATIONS = 25
@@ -65,18 +68,28 @@ def run_study(etude: Etude, spec: StudySpec, task: Task, folder: Path, execution
     with stop_on_signals() as stop, prepare_process():
         for warning in check_task(task, spec.batch_size):
             watcher.say(f"warning: {warning}")
-        base = _run_spec(etude, spec, task, spec.lrs[0], 0)
+        specs = [_run_spec(etude, spec, task, lr, seed) for lr in spec.lrs for seed in range(spec.seeds)]
+        make_folder(folder)
+        chosen = None
+        if not (folder / DATABASE).exists():
+            # What does not fit is said before there is a study, so that other options may be tried in the same folder.
+            check_disk(task, specs, folder, keep_weights=execution.keep_weights)
+            chosen = _choose(task, specs[0], spec, execution)
         stored = spec.stored() | {FINGERPRINT: task.fingerprint}
         with StudyWriter.create_or_open(folder, stored, _provenance()) as writer:
-            engine, lanes = _engine(writer, task, base, spec, execution, watcher)
-            specs = [_run_spec(etude, spec, task, lr, seed) for lr in spec.lrs for seed in range(spec.seeds)]
-            check_disk(task, specs, folder, keep_weights=execution.keep_weights)
+            if writer.reader.plan(ENGINE) is None:
+                writer.put_plan(ENGINE, chosen or _choose(task, specs[0], spec, execution))
+            engine, dealt = _engine(writer, execution, watcher)
+            traced = writer.reader.traces()
+            waiting = [s for s in specs if s.hash not in traced]
+            check_disk(task, waiting, folder, keep_weights=execution.keep_weights)
             conductor = _Conductor(writer, task, engine, execution, watcher, stop)
             conductor.warn()
             options, number = sweep_options(spec), 0
+            planned: dict[str, RunSpec] = {}
             reasons: tuple[Message, ...] = ()
             while specs:
-                shards = partition(specs, lanes)
+                shards = partition(specs, **dealt)
                 document = {
                     "lrs": sorted({s.peak_lr for s in specs}),
                     "reasons": [to_plain(reason) for reason in reasons],
@@ -85,7 +98,9 @@ def run_study(etude: Etude, spec: StudySpec, task: Task, folder: Path, execution
                 writer.put_plan(ROUND.format(number), document)
                 writer.add_runs(specs)
                 conductor.train(shards, number + 1)
-                table = _table(writer)
+                # A study that goes on may hold runs of later rounds; a round is planned from what it saw at first.
+                planned |= {s.hash: s for s in specs}
+                table = _table(writer, list(planned.values()))
                 further = plan(table, options)
                 specs = [_run_spec(etude, spec, task, lr, seed) for lr in further.lrs for seed in range(spec.seeds)]
                 reasons, number = further.reasons, number + 1
@@ -173,16 +188,21 @@ def _run_spec(etude: Etude, spec: StudySpec, task: Task, lr: float, seed: int) -
     )
 
 
-def _engine(
-    writer: StudyWriter, task: Task, base: RunSpec, spec: StudySpec, execution: Execution, watcher: Watcher
-) -> tuple[Engine, int]:
-    """The engine and the lanes of a stack: those the study was begun with, or chosen now and stored."""
+def _choose(task: Task, base: RunSpec, spec: StudySpec, execution: Execution) -> dict[str, Any]:
+    """The engine, and how its lanes are dealt, as the study stores them."""
+    choice = choose_engine(task, [base] * min(8, len(spec.lrs)), execution.engine)
+    dealt = {
+        "lanes_that_fit": lanes_that_fit(task, base, choice.engine, execution.workers),
+        "at_once": lanes_at_once(task, base.seed, choice.engine),
+    }
+    about = {"engine": choice.engine.value, "reason": choice.reason, "device": execution.device}
+    return about | {"lanes": dealt}
+
+
+def _engine(writer: StudyWriter, execution: Execution, watcher: Watcher) -> tuple[Engine, dict[str, int]]:
+    """The engine, and how its lanes are dealt, as the study was begun; what is asked for now must not differ."""
     stored = writer.reader.plan(ENGINE)
-    if stored is None:
-        choice = choose_engine(task, [base] * min(8, len(spec.lrs)), execution.engine)
-        lanes = lanes_that_fit(task, base, choice.engine, execution.workers)
-        stored = {"engine": choice.engine.value, "reason": choice.reason, "device": execution.device, "lanes": lanes}
-        writer.put_plan(ENGINE, stored)
+    assert stored is not None
     if execution.engine not in (Engine.AUTO, stored["engine"]):
         raise SpecError(
             f"the study was begun with --engine {stored['engine']}, whose last bits differ from {execution.engine}'s: "
@@ -193,16 +213,16 @@ def _engine(
             f"the study was begun on {stored['device']}, whose last bits differ from {execution.device}'s: "
             f"pass --device {stored['device']}, or choose another --out"
         )
-    watcher.say(f"engine: {stored['engine']} ({stored['reason']}); up to {stored['lanes']} lanes fit side by side")
-    return Engine(stored["engine"]), int(stored["lanes"])
+    watcher.say(f"engine: {stored['engine']} ({stored['reason']})")
+    return Engine(stored["engine"]), stored["lanes"]
 
 
-def _table(writer: StudyWriter) -> SweepTable:
+def _table(writer: StudyWriter, specs: Sequence[RunSpec]) -> SweepTable:
     traces = writer.reader.traces()
-    missing = [s.hash for s in writer.reader.specs() if s.hash not in traces]
+    missing = [s.hash for s in specs if s.hash not in traces]
     if missing:
         raise ExecutionError(f"{len(missing)} runs ended without a trace: run the same command again")
-    return SweepTable.of([(s, traces[s.hash]) for s in writer.reader.specs()])
+    return SweepTable.of([(s, traces[s.hash]) for s in specs])
 
 
 def _provenance() -> dict[str, str]:

@@ -67,18 +67,24 @@ class Finished:
     weights: bytes
 
 
-def partition(specs: Sequence[RunSpec], lanes_that_fit: int) -> list[Shard]:
+def partition(specs: Sequence[RunSpec], lanes_that_fit: int, at_once: int) -> list[Shard]:
     """Deal runs into shards: one seed each, learning rates interleaved so that the diverging ones are spread.
 
-    Depends on nothing but the runs and the lanes that fit, so it is the same for any number of workers.
+    Depends on nothing but the runs and the engine, so it is the same for any number of workers.
+
+    Args:
+        specs: The runs.
+        lanes_that_fit: Most lanes of a shard.
+        at_once: Fewest lanes worth a shard of their own.
     """
     by_seed = [
         list(group) for _, group in groupby(sorted(specs, key=attrgetter("seed", "peak_lr")), attrgetter("seed"))
     ]
     shards = []
     for group in by_seed:
-        limit = max(1, min(MOST_LANES, lanes_that_fit))
-        parts = min(len(group), max(ceil(len(group) / limit), ceil(FEWEST_SHARDS / len(by_seed))))
+        limit = max(at_once, min(MOST_LANES, lanes_that_fit))
+        enough = min(ceil(FEWEST_SHARDS / len(by_seed)), len(group) // at_once)
+        parts = max(1, ceil(len(group) / limit), enough)
         shards += [Shard(tuple(group[i::parts])) for i in range(parts)]
     return shards
 

@@ -25,11 +25,7 @@ class VmappedGradients:
         def loss(params: Params, buffers: Params, x: Tensor, y: Tensor) -> Tensor:
             return task.loss(functional_call(template, (params, buffers), (x,)), y)
 
-        def output(params: Params, buffers: Params, x: Tensor) -> Tensor:
-            return functional_call(template, (params, buffers), (x,))  # type: ignore[no-any-return]
-
         self._gradient = vmap(grad_and_value(loss), in_dims=(0, 0, None, None))
-        self._output = vmap(output, in_dims=(0, 0, None))
 
     def __call__(self, params: Params, buffers: Params, x: Tensor, y: Tensor, seed: int) -> tuple[Tensor, Params]:  # noqa: ARG002
         """Losses (K,) and gradients; torch.func refuses models that draw random numbers."""
@@ -47,13 +43,13 @@ class VmappedGradients:
         return torch.cat(losses), {name: torch.cat(parts) for name, parts in grads.items()}
 
     def outputs(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
-        """Outputs in evaluation mode, (K, B, ...)."""
+        """Outputs in evaluation mode, (K, B, ...), lane by lane: many examples fill the device without stacking."""
         self.template.eval()
+        lanes = range(len(next(iter(params.values()))))
         with torch.no_grad():
-            parts = [
-                self._output(_rows(params, index), _rows(buffers, index), x)[:used] for index, used in _windows(params)
-            ]
-        return torch.cat(parts)
+            return torch.stack(
+                [functional_call(self.template, (_lane(params, k), _lane(buffers, k)), (x,)) for k in lanes]
+            )
 
 
 def _windows(params: Params) -> Iterator[tuple[Tensor, int]]:
@@ -66,3 +62,7 @@ def _windows(params: Params) -> Iterator[tuple[Tensor, int]]:
 
 def _rows(tensors: Params, index: Tensor) -> Params:
     return {name: t.index_select(0, index) for name, t in tensors.items()}
+
+
+def _lane(tensors: Params, lane: int) -> Params:
+    return {name: t[lane] for name, t in tensors.items()}
