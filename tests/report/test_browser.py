@@ -54,6 +54,10 @@ class Visit:
             self.page.wait_for_timeout(50)
         raise AssertionError(f"never held: {condition}")
 
+    def settle(self) -> None:
+        """Wait until what was changed is drawn."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).first.evaluate("e => e.innerText ?? e.textContent"))
 
@@ -80,9 +84,11 @@ def test_the_page_opens_with_its_figures_drawn_and_no_fault(visit: Visit) -> Non
 
 def test_the_toggle_changes_the_language_of_everything(visit: Visit) -> None:
     speak(visit, "en")
+    visit.settle()
     assert visit.text("h1") == "What does the learning rate do to convergence?"
     assert "learning rate η" in visit.text("#held-out .xtitle")
     visit.page.click("#language")
+    visit.settle()
     assert visit.page.evaluate("document.documentElement.lang") == "zh-Hans"
     assert visit.page.evaluate("location.hash") == "#lang=zh"
     assert visit.page.title() == visit.text("h1") == "学习率如何影响收敛？"
@@ -100,6 +106,7 @@ def test_the_toggle_changes_the_language_of_everything(visit: Visit) -> None:
 def picked(visit: Visit) -> list[list[float]]:
     script = """() => [...document.querySelectorAll(".plot")].map(
         box => box.data.filter(t => t.meta === "picked").map(t => t.x.length === 1 ? t.x[0] : t.line.width))"""
+    visit.settle()
     return list(visit.page.evaluate(script))
 
 
@@ -119,6 +126,19 @@ def test_picking_a_learning_rate_tells_its_numbers_and_marks_it_everywhere(visit
     assert [held, sharp] == [pytest.approx([0.0182, 0.0182], rel=0.01), pytest.approx([0.0182], rel=0.01)]
     assert curves == [3.4]
     assert visit.page.locator("tr.picked th").all_inner_texts() == ["0.0182"]
+
+
+def test_a_burst_of_changes_does_not_lock_the_page_up(visit: Visit) -> None:
+    visit.page.evaluate("""() => {
+        const slider = document.getElementById("lr");
+        for (let i = 0; i < 24; i += 1) {
+            slider.value = i;
+            slider.dispatchEvent(new Event("input"));
+            document.getElementById("language").click();
+        }
+    }""")
+    assert picked(visit)[2] == [3.4]
+    assert visit.text("#lr-value") == "1"
 
 
 def test_clicking_a_curve_picks_its_learning_rate(visit: Visit) -> None:
@@ -153,6 +173,7 @@ def test_zooming_relabels_the_axis_and_resetting_shows_all(visit: Visit) -> None
     visit.wait(f"{ticks}.includes('0.02')")
     pick_in_between = visit.page.locator("#lr")
     pick_in_between.evaluate("s => { s.value = 14; s.dispatchEvent(new Event('input')); }")
+    visit.settle()
     assert visit.page.evaluate("document.getElementById('held-out').layout.xaxis.range") == [-2, -1]
     visit.page.evaluate("document.querySelector('#held-out .modebar-btn[data-title]:nth-child(3)').click()")
     assert visit.page.evaluate(ticks) == before

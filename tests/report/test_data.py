@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,3 +72,8 @@ def test_arrays_of_unequal_length_are_refused() -> None:
         Series(Message("page.series.train"), np.zeros(3), low=np.zeros(2), high=np.zeros(3))
     with pytest.raises(ValueError, match="both low and high"):
         Series(Message("page.series.train"), np.zeros(3), low=np.zeros(3))
+
+
+def test_a_mark_at_infinity_is_refused(convergence: Page) -> None:
+    with pytest.raises(ValueError, match="leave out what is not known"):
+        replace(convergence.figures[0], edge=(0.5, float("inf")))  # type: ignore[call-arg]

@@ -63,6 +63,7 @@ def lr_figure(mean: list[float], log_y: bool) -> LrFigure:
         ([1.0, 10.0, 100.0, float("inf")], True, "▁▅█×"),
         ([0.0, 1.0, 128.0, 2.0], True, "×▁█▂"),
         ([3.0, 3.0, 3.0, float("nan")], False, "▅▅▅×"),
+        ([0.0, -1.0, 0.0], True, "×××"),
     ],
 )
 def test_bars_are_as_high_as_the_number_on_the_axis(mean: list[float], log_y: bool, bars: str) -> None:

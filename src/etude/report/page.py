@@ -121,6 +121,9 @@ class LrFigure:
 
     def __post_init__(self) -> None:
         _same_length("LrFigure", self.lrs, *(s.mean for s in self.series))
+        marks = [*(self.basin or ()), *(self.edge or ()), self.recommended, self.best.value if self.best else None]
+        if not all(np.isfinite(lr) and lr > 0 for lr in marks if lr is not None):
+            raise ValueError(f"needs positive, finite learning rates to mark, got {marks}: leave out what is not known")
 
 
 @dataclass(frozen=True)

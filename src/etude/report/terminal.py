@@ -80,6 +80,8 @@ def _levels(means: Array, log: bool) -> Array:
     finite = np.isfinite(means) & ((means > 0) | (not log))
     values = np.full(len(means), np.nan)
     values[finite] = np.log(means[finite]) if log else means[finite]
+    if not finite.any():
+        return values
     low, high = np.nanmin(values), np.nanmax(values)
     return (values - low) / (high - low) if high > low else np.where(finite, 0.5, np.nan)
 

@@ -1,6 +1,6 @@
 // The page: language, picking a learning rate, drawing when anything changes.
 
-const boxes = page.figures.map((figure) => ({ figure, box: document.getElementById(figure.id), zoom: null, width: 0 }));
+const boxes = page.figures.map((figure) => ({ figure, box: document.getElementById(figure.id), zoom: null, width: 0, configs: {} }));
 const slider = document.getElementById("lr");
 
 function draw(entry) {
@@ -9,12 +9,21 @@ function draw(entry) {
   const { data, layout } = make(figure, box, entry.zoom);
   const first = entry.width === 0;
   entry.width = box.clientWidth;
-  Plotly.react(box, data, layout, config(entry));
+  entry.configs[state.language] ??= config(entry); // a new object would make Plotly start again from nothing
+  Plotly.react(box, data, layout, entry.configs[state.language]);
   if (figure.kind === "curve") drawScale(figure);
   if (first) listen(entry);
 }
 
 const drawAll = () => boxes.forEach(draw);
+
+// Once per frame, however many changes it holds: two drawings in one task can lock Plotly up.
+let due = false;
+function drawSoon() {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => { due = false; drawAll(); });
+}
 
 function listen(entry) {
   const { box } = entry;
@@ -53,7 +62,7 @@ function config(entry) {
 function pick(index) {
   state.picked = index;
   showPicked();
-  drawAll();
+  drawSoon();
 }
 
 function showPicked() {
@@ -80,7 +89,7 @@ function speak(language) {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   document.title = text(page.title);
   showPicked();
-  drawAll();
+  drawSoon();
 }
 
 const asked = () => /(?:^#|&)lang=(en|zh)\b/.exec(location.hash)?.[1];
@@ -106,9 +115,9 @@ document.getElementById("language").addEventListener("click", () => {
   speak(language);
 });
 addEventListener("hashchange", () => asked() && asked() !== state.language && speak(asked()));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSoon);
 addEventListener("beforeprint", () => print(true));
 addEventListener("afterprint", () => print(false));
 speak(asked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
-const resized = new ResizeObserver(() => boxes.filter((e) => !state.printing && e.box.clientWidth !== e.width).forEach(draw));
+const resized = new ResizeObserver(() => boxes.filter((e) => !state.printing && e.width > 0 && e.box.clientWidth !== e.width).forEach(draw));
 boxes.forEach(({ box }) => resized.observe(box));
