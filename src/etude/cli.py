@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,12 +35,14 @@ def main() -> None:
     except (typer.Exit, SystemExit) as stop:
         sys.exit(getattr(stop, "exit_code", getattr(stop, "code", 0)))
     except KeyboardInterrupt:
-        _fail("stopped before anything was trained", 130)
+        _fail("stopped by Ctrl-C: the same command starts again, or goes on with what is saved", 130)
     except Exception as error:
         # typer brings its own copy of click or uses the installed one, so its errors are known by what they can do.
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message(), 2)
+        if not error.format_message():
+            sys.exit(2)  # no command was given, and the help that typer then prints says it all
+        _fail(_usage(error), 2)
 
 
 @app.command("list")
@@ -54,7 +57,7 @@ def list_etudes() -> None:
 
 @app.command()
 def run(
-    etude: Annotated[str, typer.Argument(help="Which étude; `etude list` names them.")],
+    etude: Annotated[str, typer.Argument(metavar="ETUDE", help="Which étude; `etude list` names them.")],
     data: Annotated[str | None, typer.Option(help="digits, fashion-mnist, mnist, or a folder of IDX files.")] = None,
     task: Annotated[str | None, typer.Option(help="Your own: FILE.py:FUNCTION that returns an etude.Task.")] = None,
     model: Annotated[str | None, typer.Option(help="mlp, cnn, cnn-bn or gru.")] = None,
@@ -150,6 +153,26 @@ def _widths(text: str) -> tuple[int, ...]:
 def _same_command(folder: Path, out: Path | None) -> str:
     words = ["etude", *sys.argv[1:]]
     return shlex.join(words if out else [*words, "--out", str(folder)])
+
+
+def _usage(error: Any) -> str:
+    """What typer found wrong with the arguments, with the value, which it leaves out, and where help is."""
+    text = error.format_message().replace("Value error, ", "").rstrip(".")
+    flags = [flag for flag in getattr(getattr(error, "param", None), "opts", []) if flag.startswith("-")]
+    value = _value_of(flags, sys.argv)
+    got = "" if value is None or repr(value) in text else f", got {value!r}"
+    see = "" if text.endswith("?") else f"; see {error.ctx.command_path} --help"
+    return f"{text[0].lower()}{text[1:]}{got}{see}"
+
+
+def _value_of(flags: Sequence[str], words: Sequence[str]) -> str | None:
+    for flag in flags:
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            if word == flag:
+                return following
+            if word.startswith(f"{flag}="):
+                return word.removeprefix(f"{flag}=")
+    return None
 
 
 def _fail(message: str, code: int) -> None:

@@ -64,7 +64,9 @@ class StudyReader:
             StorageError: When another version wrote it, or it cannot be read.
             DamagedError: When anything in it is damaged.
         """
-        if not (folder / DATABASE).is_file():
+        with storage_errors(folder):
+            there = (folder / DATABASE).is_file()
+        if not there:
             raise UserError(f"{folder} is not a study: it holds no {DATABASE}; pass the folder that --out named")
         reader = cls(folder, connect(folder, writing=False))
         try:

@@ -14,7 +14,6 @@ def subtitle(study: StoredStudy) -> Message:
     spec = study.spec
     model = spec.task or "-".join([spec.model, *(f"{h}" for h in spec.hidden)])
     values: dict[str, Value] = {
-        "data": spec.data or "",
         "model": model,
         "rule": _rule(study),
         "lrs": len(study.table.lrs),
@@ -22,7 +21,9 @@ def subtitle(study: StoredStudy) -> Message:
         "steps": int(study.table.steps[-1]),
         "batch": spec.batch_size,
     }
-    return Message("study.subtitle.builtin" if spec.data else "study.subtitle.own", values)
+    if spec.data is None:
+        return Message("study.subtitle.own", values)
+    return Message("study.subtitle.builtin", values | {"data": spec.data})
 
 
 def notes(study: StoredStudy) -> tuple[Message, ...]:

@@ -42,7 +42,9 @@ def lanes_that_fit(task: Task, spec: RunSpec, engine: Engine, workers: int) -> i
 
 
 def check_disk(task: Task, specs: Sequence[RunSpec], folder: Path, *, keep_weights: bool) -> None:
-    """Raise ``ExecutionError`` when what the study will store does not fit the disk."""
+    """Raise ``ExecutionError`` when what the study will store for runs that are not stored yet does not fit the disk."""
+    if not specs:
+        return
     evaluations = specs[0].steps // specs[0].evaluate_every + 2
     traces = len(specs) * 8 * (specs[0].steps + 5 * evaluations)
     weights = weight_bytes(task, specs) if keep_weights else 0

@@ -7,7 +7,7 @@ import math
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
@@ -20,6 +20,12 @@ Optimizer = Literal["sgd", "adam", "adamw"]
 
 DEFAULT_STEPS = 500
 """Horizon when neither steps nor epochs are given: long enough for a small network to converge, short enough to wait for."""
+
+MOST_RUNS = 20_000
+"""Runs of a grid: a study of more is a slip of the pen, and would take minutes to say that it does not fit the disk."""
+
+MOST_STEPS = 10**9
+"""Horizon [optimizer steps] at most, for the same reason."""
 
 _ADAM_ONLY = ("beta1", "beta2", "eps")
 _SGD_ONLY = ("momentum", "nesterov")
@@ -109,6 +115,10 @@ class StudySpec(BaseModel):
             raise ValueError(f"needs tolerance >= 0, got {self.tolerance}: 0.02 means 2 %")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"needs clip > 0, got {self.clip}: leave it out to train without clipping")
+        if len(self.lrs) * self.seeds > MOST_RUNS:
+            raise ValueError(
+                f"needs at most {MOST_RUNS} runs, got {len(self.lrs)} learning rates × {self.seeds} seeds: lower one of them"
+            )
         self.rule()
         return self
 
@@ -124,7 +134,7 @@ class StudySpec(BaseModel):
             SpecError: When a hyperparameter is out of range or belongs to another rule.
         """
         foreign = _ADAM_ONLY if self.optimizer == "sgd" else _SGD_ONLY
-        given = [name for name in foreign if getattr(self, name)]
+        given = [name for name in foreign if getattr(self, name) is not None and getattr(self, name) is not False]
         if given:
             raise SpecError(f"{self.optimizer} has no {given[0]}, got {getattr(self, given[0])}: leave it out")
         decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
@@ -134,22 +144,35 @@ class StudySpec(BaseModel):
         return (Adam if self.optimizer == "adam" else AdamW)(**moments, **decay)
 
     def horizon(self, examples: int) -> int:
-        """Steps for a training set of so many examples."""
+        """Steps for a training set of so many examples.
+
+        Raises:
+            SpecError: When they are more than anyone could wait for.
+        """
         if self.epochs is None:
-            return self.steps or DEFAULT_STEPS
-        return max(1, round(self.epochs * (examples // self.batch_size)))
+            steps = self.steps or DEFAULT_STEPS
+        else:
+            steps = max(1, round(self.epochs * (examples // self.batch_size)))
+        if steps > MOST_STEPS:
+            raise SpecError(f"needs at most {MOST_STEPS} steps, got {steps:.3g}: lower steps or epochs")
+        return steps
 
     def stored(self) -> dict[str, Any]:
         """The options as plain JSON; those left at their defaults too, since defaults may change."""
         return self.model_dump(mode="json")
 
     def command(self, folder: Path) -> str:
-        """The shell command that makes the study again."""
+        """The shell command that makes the study again; the Python call where its task was made in Python."""
+        given = {
+            name: getattr(self, name)
+            for name, info in type(self).model_fields.items()
+            if name != "etude" and getattr(self, name) != info.default
+        }
+        if self.task is not None and ":" not in self.task:
+            words = [f"{name}={value!r}" for name, value in given.items() if name != "task"]
+            return f"etude.Study({', '.join([repr(self.etude), 'task=task', *words, f'out={str(folder)!r}'])}).run()"
         parts = ["etude", "run", self.etude]
-        for name, info in type(self).model_fields.items():
-            value = getattr(self, name)
-            if name == "etude" or value == info.default:
-                continue
+        for name, value in given.items():
             flag = "--" + name.replace("_", "-")
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             parts += [flag] if value is True else [flag, text]
@@ -183,7 +206,7 @@ def parse_grid(text: str) -> list[float]:
     return [low, *(float(f"{v:.12g}") for v in inner), high]
 
 
-def make_spec(options: dict[str, Any], where: str = "") -> StudySpec:
+def make_spec(options: dict[str, Any]) -> StudySpec:
     """Check options, and say everything that is wrong with them in one sentence.
 
     Raises:
@@ -192,7 +215,7 @@ def make_spec(options: dict[str, Any], where: str = "") -> StudySpec:
     try:
         return StudySpec.model_validate(options)
     except ValidationError as error:
-        raise SpecError(where + "; ".join(_sentence(e) for e in error.errors())) from None
+        raise SpecError("; ".join(_sentence(e) for e in error.errors())) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -217,5 +240,13 @@ def _sentence(error: Any) -> str:
         return f"there is no option {key!r}: {hint}"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return f"option {key!r} {message.replace('input should be', 'must be')}, got {error['input']!r}"
+    message = (error["msg"][0].lower() + error["msg"][1:]).replace("input should be", "must be")
+    return f"option {key!r} {message}, got {error['input']!r}{_nearest(error)}"
+
+
+def _nearest(error: Any) -> str:
+    if error["type"] != "literal_error" or not isinstance(error["input"], str):
+        return ""
+    names = get_args(StudySpec.model_fields[error["loc"][0]].annotation)
+    near = difflib.get_close_matches(error["input"].lower(), names, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""

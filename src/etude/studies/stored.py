@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 from etude.analysis.options import SweepOptions
 from etude.analysis.reading import SweepReading, read_sweep
 from etude.analysis.table import SweepTable
-from etude.core.errors import UserError
+from etude.core.errors import StorageError, UserError
 from etude.core.finding import Finding
 from etude.core.message import Message
 from etude.core.record import from_plain
+from etude.report.catalogue import say
 from etude.storage.reader import StudyInfo, StudyReader
 from etude.studies.spec import StudySpec, make_spec
 
@@ -88,7 +90,8 @@ def read_stored(folder: Path) -> StoredStudy:
         stored.pop(FINGERPRINT, None)
         spec = make_spec(stored)
         specs, traces, findings = reader.specs(), reader.traces(), tuple(reader.findings())
-        if not findings:
+        # Damaged traces that a writer has dropped leave the findings that rest on them.
+        if not findings or len(traces) < len(specs):
             done = f"{len(traces)} of {len(specs)} runs are done" if specs else "it has not begun to train"
             raise UserError(f"the study in {folder} is not finished ({done}): go on with {spec.command(folder)}")
         rounds: list[dict[str, Any]] = []
@@ -96,4 +99,17 @@ def read_stored(folder: Path) -> StoredStudy:
             rounds.append(plan)
         table = SweepTable.of([(s, traces[s.hash]) for s in specs])
         engine = reader.plan(ENGINE) or {}
+    _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)])
+    _check_sentences(folder, info, [from_plain(reason) for later in rounds for reason in later["reasons"]])
     return StoredStudy(folder, spec, info, engine, tuple(rounds), table, findings)
+
+
+def _check_sentences(folder: Path, info: StudyInfo, messages: Sequence[Message]) -> None:
+    try:
+        for message in messages:
+            say(message)
+    except (LookupError, ValueError) as error:
+        raise StorageError(
+            f"the study in {folder} was made by another Étude ({info.etude}), whose sentences this one does not know: "
+            "use that one, or run the study again with another --out"
+        ) from error

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, final
 
 from etude.core.errors import ExecutionError, SpecError
 from etude.core.finding import Finding
@@ -86,7 +86,7 @@ class Study:
 
     Args:
         etude: Name of the étude: ``"convergence"`` or ``"generalization"``.
-        task: A task made in Python; leave it out to use built-in ``data``.
+        task: A task made in Python, or ``"FILE.py:FUNCTION"``; leave it out to use built-in ``data``.
         out: Folder of the study; by default ``etude-studies/ETUDE-NAME-HASH``, so that other options go elsewhere.
         options: Those of ``StudySpec``, such as ``lr="1e-4:1:24"``, ``seeds=5``, ``epochs=10``, ``optimizer="adam"``.
 
@@ -98,15 +98,15 @@ class Study:
         0.0001
     """
 
-    def __init__(self, etude: str, *, task: Task | None = None, out: str | Path | None = None, **options: Any) -> None:
+    def __init__(
+        self, etude: str, *, task: Task | str | None = None, out: str | Path | None = None, **options: Any
+    ) -> None:
         self.etude = etude_named(etude)
-        if task is not None:
-            if options.get("task") or options.get("data"):
-                raise SpecError("got a task and the name of another: pass one of them")
-            options["task"] = task.name
-        elif not options.get("task"):
+        self.task = task if _made_in_python(task) else None
+        if task is None:
             options.setdefault("data", "digits")
-        self.task = task
+        else:
+            options["task"] = self.task.name if self.task else task
         self.spec: StudySpec = make_spec({"etude": etude} | options)
         self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec)
 
@@ -150,6 +150,14 @@ class Study:
         answer = Answer(self.folder)
         answer.write_report()
         return answer
+
+
+def _made_in_python(task: Task | str | None) -> TypeGuard[Task]:
+    if task is None or isinstance(task, str):
+        return False
+    from etude.tasks.task import Task
+
+    return isinstance(task, Task)
 
 
 def _folder_name(spec: StudySpec) -> str:

@@ -22,6 +22,7 @@ def task_of(spec: StudySpec, given: Task | None, device: str) -> Task:
     elif spec.task is not None:
         task = load_task(spec.task)
     else:
+        assert spec.data is not None
         options = ModelOptions(spec.model, spec.hidden, spec.activation)  # type: ignore[arg-type]
-        task = builtin_task(spec.data or "digits", options)
+        task = builtin_task(spec.data, options)
     return task if device == "cpu" else task.to(device=device_named(device))

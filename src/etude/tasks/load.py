@@ -42,7 +42,7 @@ def load_task(reference: str) -> Task:
         task = function()
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"{name}() of {file} failed{_place(error, path)} ({summary(error)}): correct it") from error
     if not isinstance(task, Task):
         raise TaskError(f"{name}() of {file} must return an etude Task, got {type(task).__name__}: return Task(...)")
