@@ -10,8 +10,8 @@ from rich.console import Console
 
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message
-from etude.report.catalogue import Language
-from etude.report.numbers import estimate_text
+from etude.report.catalogue import LANGUAGES, Language, say
+from etude.report.data import estimate as estimate_of
 from etude.report.page import Estimate, LrFigure, Page, Series
 from etude.report.terminal import print_page, text_plot
 
@@ -84,12 +84,18 @@ def test_a_study_without_any_number_prints_no_plot(convergence: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimate", "interval", "text"),
-    [(None, None, "–"), (3.0, None, "3 octaves"), (3.0, (2.5, 4.0), "3 [2.5, 4] octaves")],
+    ("estimate", "interval", "unit", "en", "zh"),
+    [
+        (None, None, "", "–", "–"),
+        (3.0, None, "", "3", "3"),
+        (3.0, None, "octaves", "3 octaves", "3 个倍频程"),
+        (3.0, (2.5, 4.0), "learning rate", "η = 3 [2.5, 4]", "η = 3 [2.5, 4]"),
+        (3.0, None, "parsecs", "3 parsecs", "3 parsecs"),
+    ],
 )
 def test_an_estimate_is_printed_with_what_is_known_of_it(
-    estimate: float | None, interval: tuple[float, float] | None, text: str
+    estimate: float | None, interval: tuple[float, float] | None, unit: str, en: str, zh: str
 ) -> None:
     word = Message("page.question")
-    finding = Finding("f", word, Verdict.SUPPORTED, word, estimate, interval, "octaves")
-    assert estimate_text(finding) == text
+    finding = Finding("f", word, Verdict.SUPPORTED, word, estimate, interval, unit)
+    assert [say(estimate_of(finding), language) for language in LANGUAGES] == [en, zh]

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from etude.core.finding import Finding
 from etude.core.message import Message
+from etude.report import catalogue
 from etude.report.catalogue import LANGUAGES, say
 from etude.report.numbers import NOTHING, interval, number
 from etude.report.page import (
@@ -60,6 +62,18 @@ def both(text: Text, **parts: Text) -> Both:
 def word(key: str, **values: str | float) -> Message:
     """A fixed word of the page."""
     return Message(f"page.{key}", dict(values))
+
+
+def estimate(finding: Finding) -> Text:
+    """A finding's estimate with its interval and unit, or a dash."""
+    if finding.estimate is None:
+        return NOTHING
+    found = finding.estimate, finding.interval
+    text = number(found[0]) if found[1] is None else interval(found[0], *found[1])
+    key = finding.unit.replace(" ", "_")
+    if f"page.unit.{key}" in catalogue.catalogue():
+        return word(f"unit.{key}", estimate=text)
+    return f"{text} {finding.unit}".strip()
 
 
 def page_data(page: Page) -> dict[str, Any]:

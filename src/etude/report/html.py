@@ -20,8 +20,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from etude.report.data import MAX_POINTS, Both, both, curve_table, lr_table, page_data, word
-from etude.report.numbers import NOTHING, estimate_text, number
+from etude.report.data import MAX_POINTS, Both, both, curve_table, estimate, lr_table, page_data, word
+from etude.report.numbers import NOTHING, number
 from etude.report.page import Cell, CurveFigure, Figure, Page, Table
 
 _BREAKS = re.compile(r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])")
@@ -79,7 +79,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"both": both, "word": word, "data_behind": _data_behind, "notes_on": _notes_on}
-    environment.filters |= {"cell": _cell, "estimate": estimate_text, "unbroken": _unbroken}
+    environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken}
     return environment
 
 
@@ -101,8 +101,7 @@ def _notes_on(figure: Figure) -> list[Both]:
     if isinstance(figure, CurveFigure):
         longest = max((len(c.steps) for c in figure.curves), default=0)
         thinned = [word("thinned", kept=MAX_POINTS, points=longest)] if longest > MAX_POINTS else []
-        banded = [word("band_of_picked")] if any(c.low is not None for c in figure.curves) else []
-        return [both(note) for note in (*banded, *thinned)]
+        return [both(note) for note in thinned]
     return [both(word("beyond"))] if _has_points_beyond(figure) else []
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-from etude.core.finding import Finding
-
 NOTHING = "–"
 """Shown where there is no number."""
 
@@ -40,16 +38,6 @@ def interval(estimate: float, low: float, high: float, spec: str = ".3g") -> str
         '0.028 [0.0241, 0.0329]'
     """
     return f"{number(estimate, spec)} [{number(low, spec)}, {number(high, spec)}]"
-
-
-def estimate_text(finding: Finding) -> str:
-    """A finding's estimate with its interval and unit, or a dash."""
-    if finding.estimate is None:
-        return NOTHING
-    unit = f" {finding.unit}" if finding.unit else ""
-    if finding.interval is None:
-        return number(finding.estimate) + unit
-    return interval(finding.estimate, *finding.interval) + unit
 
 
 def _power_of_ten(mantissa: str, exponent: int) -> str:

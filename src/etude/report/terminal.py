@@ -13,8 +13,8 @@ from rich.text import Text
 
 from etude.core.finding import Finding, Verdict
 from etude.report.catalogue import Language, say
-from etude.report.data import word
-from etude.report.numbers import estimate_text, number
+from etude.report.data import estimate, word
+from etude.report.numbers import number
 from etude.report.page import Array, LrFigure, Page
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -92,10 +92,10 @@ def _bar(level: float) -> str:
 
 def _table(findings: tuple[Finding, ...], language: Language) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column(say(word("question"), language), ratio=2)
+    table.add_column(say(word("question"), language))
     table.add_column(say(word("estimate"), language), justify="right")
     table.add_column(say(word("verdict.heading"), language), no_wrap=True)
     for finding in findings:
         verdict = Text(say(word(f"verdict.{finding.verdict.value}"), language), style=_STYLE[finding.verdict])
-        table.add_row(Text(say(finding.question, language)), Text(estimate_text(finding)), verdict)
+        table.add_row(Text(say(finding.question, language)), Text(say(estimate(finding), language)), verdict)
     return table
