@@ -40,6 +40,14 @@ def test_beside_the_cliff_only_the_grid_cell_is_claimed(table_of):
     assert best.interval == pytest.approx((4 / np.sqrt(2), 4 * np.sqrt(2)))
 
 
+def test_a_cliff_of_runs_that_did_not_diverge_keeps_the_fit_away_too(table_of):
+    losses = [0.0028, 0.00118, 0.00047, 0.00018, 0.0626, 0.538]  # of a digits study, 500 steps, η = 0.09 … 0.67
+    x = np.log2(0.0905) + 0.577 * np.arange(6)
+    best = find_optimum(table_of((2.0**x).tolist(), [[v] * 5 for v in losses]), "train_loss", OPTIONS)
+    assert best.method == "grid"
+    assert best.lr == pytest.approx(0.0905 * 2 ** (3 * 0.577))
+
+
 def test_a_single_diverged_seed_keeps_the_fit_away(table_of):
     x = np.arange(-4.0, 4.0)
     losses = np.repeat(0.5 + 0.05 * x[:, None] ** 2, 5, axis=1)

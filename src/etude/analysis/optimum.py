@@ -35,6 +35,10 @@ itself is the same on either scale."""
 _CUBIC_POINTS = 5
 """Fewest points that can tell a lopsided valley from a symmetric one."""
 
+_CLIFF = 4.0
+"""Where the mean loss changes by more than this from one learning rate to the next, that is a cliff: the floor of a valley
+in raw losses is flat, and a loss that falls geometrically, on the way to zero, was never seen to do so this fast."""
+
 _LOCAL = 1.5
 """Octaves to either side beyond which five points are not a neighbourhood: a valley is a polynomial only at its bottom,
 and on a grid so coarse even the cubic missed the truth in half of our simulated sweeps."""
@@ -176,7 +180,7 @@ def _windows(table: SweepTable, losses: Array, confidence: float) -> list[_Windo
     spacing = grid_spacing(x)
     windows: list[_Window | None] = []
     for centre in range(len(x)):
-        points = _points(centre, x, usable, spacing)
+        points = _points(centre, x, usable, level, spacing)
         if points is None:
             windows.append(None)
             continue
@@ -188,9 +192,9 @@ def _windows(table: SweepTable, losses: Array, confidence: float) -> list[_Windo
     return windows
 
 
-def _points(centre: int, x: Array, usable: NDArray[np.bool_], spacing: float) -> Indices | None:
+def _points(centre: int, x: Array, usable: NDArray[np.bool_], level: Array, spacing: float) -> Indices | None:
     """Points up to two grid steps from the centre, on both sides; if there are none so far, up to one step."""
-    connected = _around(centre, usable)
+    connected = _around(centre, usable, level)
     for steps, fewest in ((2, _CUBIC_POINTS), (1, 3)):
         points: Indices = connected[np.abs(x[connected] - x[centre]) <= (steps + 0.01) * spacing]
         local = steps == 1 or steps * spacing <= _LOCAL
@@ -199,14 +203,16 @@ def _points(centre: int, x: Array, usable: NDArray[np.bool_], spacing: float) ->
     return None
 
 
-def _around(centre: int, usable: NDArray[np.bool_]) -> Indices:
-    """Indices of the unbroken run of usable learning rates that contains ``centre``."""
+def _around(centre: int, usable: NDArray[np.bool_], level: Array) -> Indices:
+    """Indices of the usable learning rates around ``centre``, up to the first gap or cliff on either side."""
     if not usable[centre]:
         return np.empty(0, dtype=np.intp)
-    blocked = np.flatnonzero(~usable)
-    left = blocked[blocked < centre].max(initial=-1) + 1
-    right = blocked[blocked > centre].min(initial=len(usable))
-    return np.arange(left, right, dtype=np.intp)
+    lower, higher = np.minimum(level[:-1], level[1:]), np.maximum(level[:-1], level[1:])
+    joined = usable[:-1] & usable[1:] & ~((lower > 0) & (higher > _CLIFF * lower))
+    broken = np.flatnonzero(~joined)
+    left = broken[broken < centre].max(initial=-1) + 1
+    right = broken[broken >= centre].min(initial=len(usable) - 1)
+    return np.arange(left, right + 1, dtype=np.intp)
 
 
 def _two_sided(at: Array, distance: float) -> bool:

@@ -8,6 +8,8 @@ from etude.core.message import Message, Value
 from etude.report.page import Fact
 from etude.studies.stored import StoredStudy
 
+NARROWING = "plan.edge"
+
 
 def subtitle(study: StoredStudy) -> Message:
     """What was trained, on what, how often."""
@@ -27,9 +29,8 @@ def subtitle(study: StoredStudy) -> Message:
 
 
 def notes(study: StoredStudy) -> tuple[Message, ...]:
-    """What must be known before the figures: how the grid was extended, and what stands against an answer."""
-    objection = study.training.evidence.against_recommendation
-    return (*study.extensions, *(() if objection is None else (objection,)))
+    """What must be known before the figures: where the grid was not wide enough."""
+    return tuple(m for m in study.extensions if m.key != NARROWING)
 
 
 def rests_on(study: StoredStudy) -> tuple[Message, ...]:
@@ -38,6 +39,7 @@ def rests_on(study: StoredStudy) -> tuple[Message, ...]:
     schedule = study.spec.schedule
     return (
         Message("study.rests.runs", {"runs": runs, "seeds": seeds, "lrs": len(study.table.lrs)}),
+        *(m for m in study.extensions if m.key == NARROWING),
         Message("study.rests.paired"),
         Message("study.rests.schedule", {"schedule": schedule, "steps": int(study.table.steps[-1])}),
         Message("study.rests.final"),
