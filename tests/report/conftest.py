@@ -192,7 +192,7 @@ def at(points: np.ndarray) -> tuple[AtLr, ...]:
             AtLr(
                 float(lr),
                 (
-                    Fact(word("fact.final_train_loss"), loss),
+                    Fact(word("axis.train_loss"), loss),
                     Fact(word("fact.divergence"), word("value.of", count=SEEDS - len(alive), total=SEEDS)),
                     Fact(
                         word("fact.steps_to_target"),

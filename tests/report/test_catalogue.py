@@ -92,7 +92,7 @@ def test_a_sentence_that_is_not_the_same_in_both_languages_is_an_error(
 
 
 def test_a_name_with_braces_is_not_read_as_a_placeholder() -> None:
-    assert say(Message("page.brand", {"study": "{lr.__class__} {0}"})) == "Étude · {lr.__class__} {0}"
+    assert say(Message("page.column.mean", {"name": "{lr.__class__} {0}"})) == "{lr.__class__} {0}, mean"
 
 
 @pytest.mark.parametrize(
