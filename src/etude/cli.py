@@ -122,11 +122,20 @@ def show(folder: Folder, language: Lang = "en", json: Json = False) -> None:
 
 
 @app.command()
-def report(folder: Folder) -> None:
+def report(
+    folder: Folder,
+    png: Annotated[Path | None, typer.Option(help="Draw the first figure into this file as well.")] = None,
+    language: Lang = "en",
+) -> None:
     """Make the report of a stored study again."""
+    from etude.report.png import write_png
     from etude.studies.study import Answer
 
-    typer.echo(Answer(folder).write_report())
+    answer = Answer(folder)
+    typer.echo(answer.write_report())
+    if png is not None:
+        write_png(answer.page, png, language)
+        typer.echo(png)
 
 
 def _print(folder: Path, *, json: bool, language: Literal["en", "zh"]) -> None:

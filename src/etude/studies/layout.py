@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from etude.core.message import Message, Value
+from etude.core.record import from_plain
 from etude.report.page import Fact
 from etude.studies.stored import StoredStudy
 
@@ -57,16 +58,14 @@ def would_change() -> tuple[Message, ...]:
 def provenance(study: StoredStudy) -> tuple[Fact, ...]:
     """Versions, dates, engine."""
     about = study.info.provenance
-    engine = Message(
-        "study.provenance.engine_value", {"engine": study.engine["engine"], "reason": study.engine["reason"]}
-    )
     return (
         Fact("Étude", study.info.etude),
         Fact("torch", str(about.get("torch", "?"))),
         Fact("numpy", str(about.get("numpy", "?"))),
         Fact("Python", str(about.get("python", "?"))),
         Fact(Message("study.provenance.machine"), str(about.get("machine", "?"))),
-        Fact(Message("study.provenance.engine"), engine),
+        Fact(Message("study.provenance.engine"), str(study.engine["engine"])),
+        Fact(Message("study.provenance.why"), from_plain(study.engine["reason"])),
         Fact(Message("study.provenance.created"), study.info.created),
         Fact(Message("study.provenance.task"), str(study.info.spec.get("task_fingerprint", "?"))),
     )

@@ -16,9 +16,10 @@ from etude.analysis.planning import plan
 from etude.analysis.table import SweepTable
 from etude.core.errors import ExecutionError, Interrupted, SpecError
 from etude.core.message import Message
-from etude.core.record import to_plain
+from etude.core.record import from_plain, to_plain
 from etude.core.spec import RunSpec, TaskRef
 from etude.execution.pool import run_inline, run_jobs
+from etude.report.catalogue import say
 from etude.schedules.notation import parse_schedule
 from etude.storage.beginning import make_folder
 from etude.storage.guard import DATABASE
@@ -195,7 +196,7 @@ def _choose(task: Task, base: RunSpec, spec: StudySpec, execution: Execution) ->
         "lanes_that_fit": lanes_that_fit(task, base, choice.engine, execution.workers),
         "at_once": lanes_at_once(task, base.seed, choice.engine),
     }
-    about = {"engine": choice.engine.value, "reason": choice.reason, "device": execution.device}
+    about = {"engine": choice.engine.value, "reason": to_plain(choice.reason), "device": execution.device}
     return about | {"lanes": dealt}
 
 
@@ -213,7 +214,7 @@ def _engine(writer: StudyWriter, execution: Execution, watcher: Watcher) -> tupl
             f"the study was begun on {stored['device']}, whose last bits differ from {execution.device}'s: "
             f"pass --device {stored['device']}, or choose another --out"
         )
-    watcher.say(f"engine: {stored['engine']} ({stored['reason']})")
+    watcher.say(f"engine: {stored['engine']} ({say(from_plain(stored['reason']))})")
     return Engine(stored["engine"]), stored["lanes"]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.core.errors import SpecError
+from etude.core.message import Message
 from etude.core.spec import RunSpec
 from etude.core.task import Task
 from etude.training.gradients.base import Gradients
@@ -41,7 +42,7 @@ class Choice:
     """An engine and why it was chosen; stored with the study, since engines differ in the last bits."""
 
     engine: Engine
-    reason: str
+    reason: Message
 
 
 def make_gradients(task: Task, seed: int, engine: Engine) -> Gradients:
@@ -59,22 +60,22 @@ def choose_engine(task: Task, specs: Sequence[RunSpec], wanted: Engine) -> Choic
         SpecError: When the stack is asked for and the model cannot be stacked.
     """
     if wanted is Engine.LOOP:
-        return Choice(Engine.LOOP, "asked for")
+        return Choice(Engine.LOOP, Message("engine.asked_for"))
     module = task.init(specs[0].seed)
     if explicit_gradients(module, task):
-        return Choice(Engine.STACK, "the model is a plain MLP: its gradient is written out")
+        return Choice(Engine.STACK, Message("engine.plain_mlp"))
     obstacle = _obstacle(module, task, specs)
     if wanted is Engine.STACK:
         if obstacle:
             raise SpecError(f"this model cannot be stacked, since {obstacle}: pass --engine loop")
-        return Choice(Engine.STACK, "asked for")
+        return Choice(Engine.STACK, Message("engine.asked_for"))
     if obstacle:
-        return Choice(Engine.LOOP, obstacle)
+        return Choice(Engine.LOOP, Message("engine.obstacle", {"obstacle": obstacle}))
     loop, stack = (_seconds_per_step(task, specs, engine) for engine in (Engine.LOOP, Engine.STACK))
-    measured = f"a calibration of {CALIBRATION_STEPS} steps × {CALIBRATION_LANES} lanes"
-    if loop > STACK_ADVANTAGE * stack:
-        return Choice(Engine.STACK, f"{measured} found the stack {loop / stack:.2f} times as fast as the loop")
-    return Choice(Engine.LOOP, f"{measured} found the stack only {loop / stack:.2f} times as fast as the loop")
+    measured = Message(
+        "engine.calibrated", {"steps": CALIBRATION_STEPS, "lanes": CALIBRATION_LANES, "ratio": loop / stack}
+    )
+    return Choice(Engine.STACK if loop > STACK_ADVANTAGE * stack else Engine.LOOP, measured)
 
 
 def lanes_at_once(task: Task, seed: int, engine: Engine) -> int:
