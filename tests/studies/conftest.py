@@ -1,0 +1,151 @@
+"""Tiny studies, commands run in forks of this process (torch need not be imported again), and what a study holds."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from etude.core.record import to_plain
+from etude.storage.reader import StudyReader
+
+TINY = {"lr": "0.01:1:4", "seeds": 3, "steps": 40, "batch_size": 32}
+TINY_FLAGS = ("--lr", "0.01:1:4", "--seeds", "3", "--steps", "40", "--batch-size", "32")
+
+
+@dataclass
+class Contents:
+    """What a study says: for every run its outcome and arrays, the findings, every final weight."""
+
+    traces: dict[str, Any] = field(default_factory=dict)
+    findings: list[Any] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> "Contents":
+        with StudyReader.open(folder) as reader:
+            return cls(
+                {h: _bytes_of_trace(t) for h, t in reader.traces().items()},
+                [to_plain(f) for f in reader.findings()],
+                {k: {n: _exact(a) for n, a in load(reader.weights(k)).items()} for k in reader.weights_keys()},
+            )
+
+    def includes(self, earlier: "Contents") -> bool:
+        """Whether nothing of an earlier state was lost or altered."""
+        return earlier.traces.items() <= self.traces.items() and earlier.weights.items() <= self.weights.items()
+
+
+def _exact(array: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def _bytes_of_trace(trace: Any) -> Any:
+    columns = {
+        f"{kind}/{n}": _exact(a) for kind in ("per_step", "evaluations") for n, a in getattr(trace, kind).items()
+    }
+    return trace.outcome, columns, {n: np.float64(v).tobytes() for n, v in trace.final.items()}
+
+
+@dataclass
+class Command:
+    """``etude …`` in a process group of its own, its streams in files."""
+
+    process: Any
+    streams: Path
+
+    @property
+    def group(self) -> int:
+        return int(self.process.pid)
+
+    def wait(self, seconds: float = 60) -> int:
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, "the command hangs"
+        return int(self.process.exitcode)
+
+    @property
+    def out(self) -> str:
+        return self.streams.with_suffix(".out").read_text()
+
+    @property
+    def err(self) -> str:
+        return self.streams.with_suffix(".err").read_text()
+
+    def kill(self) -> None:
+        """SIGKILL, to the command and its workers if any are left."""
+        try:
+            os.killpg(self.group, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.join()
+
+
+def _serve(words: tuple[str, ...], streams: Path, before: Callable[[], None]) -> None:
+    os.setpgid(0, 0)
+    for descriptor, suffix in ((1, ".out"), (2, ".err")):
+        os.dup2(os.open(streams.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    sys.argv = ["etude", *words]
+    before()
+    from etude.cli import main
+
+    main()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start ``etude`` with these words in a fork; ``before`` runs in it first. All are killed when the test ends."""
+    started: list[Command] = []
+
+    def begin(*words: str, before: Callable[[], None] = lambda: None) -> Command:
+        streams = tmp_path / f"command-{len(started)}"
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=_serve, args=(words, streams, before))
+        process.start()
+        command = Command(process, streams)
+        started.append(command)
+        deadline = time.monotonic() + 10
+        while not streams.with_suffix(".err").exists() and process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return command
+
+    yield begin
+    for command in started:
+        command.kill()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a tiny finished study of digits; not to be altered."""
+    import etude
+
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    etude.Study("convergence", out=folder, **TINY).run(workers=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """What the study in a folder holds."""
+    return Contents.of
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Options of a study of a second."""
+    return dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_flags():
+    """The same on the command line."""
+    return TINY_FLAGS

@@ -1,0 +1,162 @@
+"""SIGTERM, Ctrl-C, a second writer, dead workers."""
+
+import os
+import shlex
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from etude.storage.reader import StudyReader
+from etude.studies import shards
+
+SHORT = {"lr": "0.01:1:3", "seeds": 2, "steps": 100, "batch_size": 32}
+FLAGS = ("--lr", "0.01:1:3", "--seeds", "2", "--steps", "100", "--batch-size", "32", "--no-weights")
+
+
+def slow_down(seconds=0.03):
+    """Make each chunk of steps take longer, and many checkpoints, so that a signal falls in the middle."""
+    shards.CHECKPOINT_SECONDS = seconds
+    train = shards.train
+
+    def slowly(*arguments):
+        for progress in train(*arguments):
+            time.sleep(seconds)
+            yield progress
+
+    shards.train = slowly
+
+
+def wait_until_training(folder: Path, checkpoints: int = 1) -> None:
+    """Until checkpoints are stored, so that workers are in the middle of their stacks."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if len(list((folder / "checkpoints").glob("*.safetensors"))) >= checkpoints:
+            return
+        time.sleep(0.01)
+    raise AssertionError("training did not begin")
+
+
+def members(group: int) -> list[int]:
+    """The live processes of a process group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, pgrp = path.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(pgrp) == group and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until_gone(group: int, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while members(group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert members(group) == []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, contents):
+    import etude
+
+    folder = tmp_path_factory.mktemp("undisturbed") / "study"
+    etude.Study("convergence", out=folder, **SHORT).run(workers=0, keep_weights=False)
+    return contents(folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group", "workers"),
+    [(signal.SIGTERM, False, "2"), (signal.SIGINT, True, "2"), (signal.SIGINT, False, "0")],
+    ids=["SIGTERM", "Ctrl-C", "Ctrl-C without workers"],
+)
+def test_a_signal_saves_and_names_the_command_that_goes_on(
+    tmp_path, start, contents, undisturbed, number, whole_group, workers
+):
+    folder = tmp_path / "my study"
+    words = ("run", "convergence", *FLAGS, "--out", str(folder), "--workers", workers)
+    command = start(*words, before=slow_down)
+    wait_until_training(folder)
+    (os.killpg if whole_group else os.kill)(command.group, number)
+    assert command.wait(10) == 128 + number
+    wait_until_gone(command.group)
+    [sentence] = command.err.splitlines()
+    assert sentence.startswith("etude: stopped; everything done so far is saved; go on with: etude run ")
+    going_on = shlex.split(sentence.partition("go on with: ")[2])
+    assert going_on == ["etude", *words]
+    before = contents(folder)
+    with StudyReader.open(folder) as reader:
+        assert any(row[0] == "checkpoints" and row[2] > 0 for row in reader.files())
+
+    again = start(*going_on[1:])
+    assert again.wait() == 0, again.err
+    assert contents(folder).includes(before)
+    assert contents(folder) == undisturbed
+
+
+def test_a_second_signal_ends_at_once_and_leaves_no_worker(tmp_path, start, contents, undisturbed):
+    folder = tmp_path / "study"
+    words = ("run", "convergence", *FLAGS, "--out", str(folder), "--workers", "2")
+    command = start(*words, before=partial(slow_down, 1.0))
+    wait_until_training(folder)
+    os.kill(command.group, signal.SIGTERM)
+    time.sleep(0.05)  # signals that wait to be delivered have no order
+    os.kill(command.group, signal.SIGINT)
+    assert command.wait(10) == 128 + signal.SIGINT
+    assert command.err == ""  # it did not stay to save and to say so
+    wait_until_gone(command.group)
+    again = start(*words)
+    assert again.wait() == 0, again.err
+    assert contents(folder) == undisturbed
+
+
+def test_without_out_the_resuming_command_names_the_default_folder(tmp_path, start, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = start("run", "convergence", *FLAGS, before=slow_down)
+    home = tmp_path / "etude-studies"
+    deadline = time.monotonic() + 60
+    while not list(home.glob("*/checkpoints/*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(command.group, signal.SIGINT)
+    assert command.wait(10) == 130
+    [folder] = home.iterdir()
+    assert command.err.rstrip().endswith(f"--out {folder.relative_to(tmp_path)}")
+
+
+def test_orphans_of_a_killed_study_leave_soon_and_keep_no_one_out(tmp_path, start):
+    folder = tmp_path / "study"
+    words = ("run", "convergence", *FLAGS, "--out", str(folder), "--workers", "2")
+    command = start(*words, before=slow_down)
+    wait_until_training(folder)
+    os.kill(command.group, signal.SIGKILL)
+    command.wait(10)
+    again = start(*words)
+    assert again.wait() == 0, again.err
+    wait_until_gone(command.group, 3)
+
+
+def test_a_second_writer_is_told_at_once_who_the_first_is(tmp_path, start, contents):
+    folder = tmp_path / "study"
+    words = ("run", "convergence", *FLAGS, "--out", str(folder))
+    first = start(*words, before=slow_down)
+    wait_until_training(folder)
+    began = time.monotonic()
+    second = start(*words)
+    assert second.wait(10) == 1
+    assert time.monotonic() - began < 5
+    assert second.err.startswith(f"etude: the study in {folder} is being run by process {first.group} on ")
+    assert "wait for it, or choose another --out" in second.err
+    assert first.process.is_alive()
+
+
+def test_a_worker_that_is_killed_once_changes_no_bit(tmp_path, start, contents, undisturbed):
+    folder = tmp_path / "study"
+    command = start("run", "convergence", *FLAGS, "--out", str(folder), "--workers", "2", before=slow_down)
+    wait_until_training(folder)
+    victim = next(member for member in members(command.group) if member != command.group)
+    os.kill(victim, signal.SIGKILL)
+    assert command.wait() == 0, command.err
+    assert contents(folder) == undisturbed
