@@ -200,3 +200,23 @@ def test_group_scales_multiply_the_learning_rate_of_the_parameters_they_name(
         task.loss(model(x), y).backward()
         opt.step()
     torch.testing.assert_close(frozen.params["5.weight"][0], model[5].weight.detach(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", [Engine.STACK, Engine.LOOP])
+def test_frozen_parameters_stay_as_they_are_even_under_weight_decay(
+    images: tuple[torch.Tensor, torch.Tensor], spec_of: Callable[..., RunSpec], engine: Engine
+) -> None:
+    def make() -> nn.Module:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10)).double()
+        net[1].requires_grad_(False)
+        return net
+
+    task = Task("frozen", make, train=images)
+    spec = spec_of(0.1, SGD(momentum=0.9, weight_decay=0.1))
+    lanes = trained(task, [spec, spec_of(0.2, SGD(momentum=0.9, weight_decay=0.1))], engine)
+    assert set(lanes.params) == {"3.weight", "3.bias"}
+    assert torch.equal(lanes.buffers["1.weight"][0], task.init(3).get_parameter("1.weight"))
+    losses, _ = plain_loop(
+        task, spec, lambda p, lr: torch.optim.SGD([q for q in p if q.requires_grad], lr, 0.9, weight_decay=0.1)
+    )
+    np.testing.assert_allclose(lanes.losses[:, 0].numpy(), losses, rtol=1e-9)

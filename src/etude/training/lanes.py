@@ -29,7 +29,7 @@ class Lanes:
         specs: The N runs.
         alive: Indices into ``specs`` of the K lanes still in the stack, ascending.
         params: Parameters, each (K, ...).
-        buffers: Buffers of the model, each (K, ...).
+        buffers: Buffers of the model and its frozen parameters, each (K, ...).
         state: State of the update rule, per parameter, each (K, ...).
         step: Updates made so far.
         losses: Training loss before each step, (T, N), NaN where a lane has not been.
@@ -70,12 +70,13 @@ def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
     def stacked(t: Tensor) -> Tensor:
         return t.detach().expand(lanes, *t.shape).clone(memory_format=torch.contiguous_format)
 
-    params = {n: stacked(p) for n, p in module.named_parameters()}
+    params = {n: stacked(p) for n, p in module.named_parameters() if p.requires_grad}
+    fixed = [*module.named_buffers(), *((n, p) for n, p in module.named_parameters() if not p.requires_grad)]
     return Lanes(
         specs=tuple(specs),
         alive=list(range(lanes)),
         params=params,
-        buffers={n: stacked(b) for n, b in module.named_buffers()},
+        buffers={n: stacked(b) for n, b in fixed},
         state={n: specs[0].rule.init(p) for n, p in params.items()},
         losses=torch.full((specs[0].steps, lanes), torch.nan, dtype=next(iter(params.values())).dtype),
     )

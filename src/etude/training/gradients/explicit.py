@@ -45,27 +45,32 @@ def mlp_layers(module: nn.Module, example: Tensor) -> tuple[Layer, ...] | None:
 
     ``example`` is one input: without a leading ``Flatten`` a linear layer maps its last axis only, so then it must be flat.
     """
-    if type(module) is not nn.Sequential:
+    if type(module) is not nn.Sequential or not _is_plain(module):
         return None
     if example.dim() != 1 and not isinstance(next(iter(module), None), nn.Flatten):
         return None
     layers: list[Layer] = []
-    for name, part in module.named_children():
-        if type(part) is nn.Linear and not part._forward_hooks and not hasattr(part, "parametrizations"):
+    for name, part in module._modules.items():
+        if type(part) is nn.Linear:
             bias = f"{name}.bias" if part.bias is not None else None
             layers.append(Layer(f"{name}.weight", bias, nn.Identity))
         elif type(part) is nn.Flatten and not layers and part.start_dim == 1 and part.end_dim == -1:
             continue
-        elif layers and type(part) in _ACTIVATIONS and layers[-1].activation is nn.Identity and _is_plain(part):
+        elif layers and type(part) in _ACTIVATIONS and layers[-1].activation is nn.Identity:
             layers[-1] = Layer(layers[-1].weight, layers[-1].bias, type(part))
         else:
             return None
-    shared = len({layer.weight for layer in layers}) != len(layers)
-    return tuple(layers) if layers and not shared else None
+    return tuple(layers) if layers else None
 
 
-def _is_plain(part: nn.Module) -> bool:
-    return not (isinstance(part, nn.GELU) and part.approximate != "none")
+def _is_plain(module: nn.Module) -> bool:
+    parts, params = list(module.modules()), list(module.parameters())
+    return (
+        not any(p._forward_hooks or p._forward_pre_hooks or p._backward_hooks for p in parts)
+        and not any(isinstance(p, nn.GELU) and p.approximate != "none" for p in parts)
+        and len(params) == len(list(module.named_parameters(remove_duplicate=False)))
+        and all(p.requires_grad for p in params)
+    )
 
 
 def explicit_gradients(module: nn.Module, task: Task) -> ExplicitGradients | None:

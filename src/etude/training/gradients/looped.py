@@ -34,9 +34,8 @@ class LoopedGradients:
         losses = []
         for k, module in enumerate(self._modules):
             loss = self._loss(module.train(), x, y, seed)
-            named = dict(module.named_parameters())
-            parts = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-            for name, part in zip(named, parts, strict=True):
+            parts = torch.autograd.grad(loss, [module.get_parameter(name) for name in params], allow_unused=True)
+            for name, part in zip(params, parts, strict=True):
                 if part is not None:
                     grads[name][k] = part
             losses.append(loss.detach())
@@ -64,10 +63,10 @@ class LoopedGradients:
 
 
 def bound_module(template: nn.Module, params: Params, buffers: Params, lane: int) -> nn.Module:
-    """Copy a module, its parameters and buffers being views into one lane of the stack."""
+    """Copy a module, its parameters and buffers being views into one lane of the stack; frozen parameters are buffers."""
     module = copy.deepcopy(template)
     for name, p in module.named_parameters():
-        p.data = params[name][lane]
+        p.data = (params if name in params else buffers)[name][lane]
     for name, _ in list(module.named_buffers()):
         owner, _, leaf = name.rpartition(".")
         module.get_submodule(owner)._buffers[leaf] = buffers[name][lane]
