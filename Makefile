@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: help study test test-long lint benchmark clean
+.PHONY: help study test test-long lint benchmark images clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ lint: $(INSTALLED)  ## style, format, types, layers
 
 benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle machine
 	$(BIN)/python benchmarks/run.py
+
+images: $(INSTALLED)  ## the README's pictures of the report, made again; needs Chromium
+	$(BIN)/python docs/make_images.py
 
 clean:  ## remove the environment and every cache; studies are results, and stay
 	rm -rf .venv .coverage .coverage.* htmlcov build dist
