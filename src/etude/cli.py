@@ -29,7 +29,7 @@ Lang = Annotated[Literal["en", "zh"], typer.Option("--language", help="Language 
 def main() -> None:
     """Run the command line; the entry point."""
     try:
-        app(standalone_mode=False)
+        app(standalone_mode=False, prog_name="etude")
     except EtudeError as error:
         _fail(str(error), error.exit_code)
     except (typer.Exit, SystemExit) as stop:

@@ -6,10 +6,19 @@ from pathlib import Path
 
 from etude.analysis.convergence import StepsToTarget, steps_to_target
 from etude.analysis.convergence_findings import convergence_findings
+from etude.analysis.reading import SweepReading
 from etude.core.message import Message, Value
 from etude.report.page import Page, Section
 from etude.studies.etude import Etude
-from etude.studies.figures import curve_figure, end_series, facts, loss_figure, steps_figure, table_of_all
+from etude.studies.figures import (
+    curve_figure,
+    end_series,
+    equal_steps_figure,
+    facts,
+    loss_figure,
+    steps_figure,
+    table_of_all,
+)
 from etude.studies.layout import nearest, notes, provenance, rests_on, subtitle, would_change
 from etude.studies.stored import StoredStudy
 
@@ -24,7 +33,7 @@ def lay_out(study: StoredStudy) -> Page:
         study="convergence",
         title=Message("study.convergence.title"),
         subtitle=subtitle(study),
-        answer=answer(study),
+        answer=answer(study, study.training),
         notes=notes(study),
         findings=study.findings,
         sections=(
@@ -36,7 +45,7 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("study.convergence.way"),
                 (Message("study.convergence.way_prose"),),
-                (curve_figure(study, "train_loss", "curves", found.target),),
+                (curve_figure(study, "train_loss", "curves", found.target), equal_steps_figure(study)),
             ),
             speed(study, found),
             Section(Message("study.table.heading"), (), (), (table_of_all(study, found, METRICS),)),
@@ -59,9 +68,9 @@ def speed(study: StoredStudy, found: StepsToTarget) -> Section:
     )
 
 
-def answer(study: StoredStudy) -> tuple[Message, ...]:
+def answer(study: StoredStudy, reading: SweepReading) -> tuple[Message, ...]:
     """One sentence with its interval, or why there is none; then the edge."""
-    reading, edge = study.training, study.training.edge
+    edge = reading.edge
     recommended = study.finding("recommended_lr")
     if recommended.estimate is None:
         first = recommended.statement
@@ -73,10 +82,10 @@ def answer(study: StoredStudy) -> tuple[Message, ...]:
             "best": reading.optimum.lr,
         }
         low, high = reading.optimum.interval or (reading.optimum.lr, reading.optimum.lr)
-        first = Message("study.convergence.answer", values | {"low": low, "high": high})
+        first = Message(f"study.answer.{reading.metric}", values | {"low": low, "high": high})
     if edge.lower is None or edge.upper is None:
         return (first, study.finding("edge").statement)
-    return (first, Message("study.convergence.answer_edge", {"lower": edge.lower, "upper": edge.upper}))
+    return (first, Message("study.answer.edge", {"lower": edge.lower, "upper": edge.upper}))
 
 
 CONVERGENCE = Etude(

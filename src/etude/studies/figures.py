@@ -79,6 +79,27 @@ def _curve(summary: CurveSummary) -> Curve:
     return Curve(summary.lr, summary.steps, mean, low, high)
 
 
+def equal_steps_figure(study: StoredStudy) -> LrFigure:
+    """Training loss against η after equal numbers of steps: an eighth, a quarter, half and all of the horizon."""
+    curves = summarize_curves(study.table, "train_loss", study.options)
+    steps = study.table.steps
+    columns = sorted({int(np.abs(steps - steps[-1] * share).argmin()) for share in (0.125, 0.25, 0.5, 1.0)} - {0})
+    series = tuple(
+        Series(Message("study.equal_steps.after", {"steps": int(steps[i])}), np.array([c.mean[i] for c in curves]))
+        for i in columns
+    )
+    return LrFigure(
+        id="equal-steps",
+        title=Message("study.equal_steps.title"),
+        caption=Message("study.equal_steps.caption"),
+        summary=Message("study.equal_steps.summary", {"count": len(columns)}),
+        y_label=Message("page.axis.train_loss"),
+        lrs=study.table.lrs,
+        series=series,
+        log_y=spans_decades([s.mean for s in series]),
+    )
+
+
 def steps_figure(study: StoredStudy, found: StepsToTarget) -> LrFigure:
     """Steps to the target against η; runs that never reach it are left out."""
     reached = np.where(np.isfinite(found.steps), found.steps, np.nan)

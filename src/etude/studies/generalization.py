@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from etude.analysis.convergence import steps_to_target
-from etude.analysis.convergence_findings import convergence_findings
+from etude.analysis.convergence_findings import convergence_findings, recommended_lr
 from etude.analysis.generalization_findings import generalization_findings
 from etude.analysis.options import SweepOptions
+from etude.analysis.reading import read_sweep
 from etude.analysis.summary import EndSummary, summarize_ends
 from etude.analysis.table import SweepTable
 from etude.core.finding import Finding
@@ -30,8 +31,11 @@ from etude.studies.stored import StoredStudy
 
 
 def find(table: SweepTable, options: SweepOptions) -> list[Finding]:
-    """The findings on held-out data, then those on the training data."""
-    return generalization_findings(table, options) + convergence_findings(table, options)
+    """The findings on held-out data, by which a learning rate is recommended here; then those on the training data."""
+    best, *others = generalization_findings(table, options)
+    recommended = recommended_lr(table, read_sweep(table, "validation_loss", options), options)
+    on_training = [f for f in convergence_findings(table, options) if f.name != recommended.name]
+    return [best, recommended, *others, *on_training]
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -52,7 +56,7 @@ def lay_out(study: StoredStudy) -> Page:
         sections=(
             Section(
                 Message("study.generalization.held_out"),
-                (study.finding("train_vs_validation").statement,),
+                (Message("study.generalization.held_out_prose"),),
                 tuple(figures),
             ),
             Section(
@@ -77,13 +81,8 @@ def lay_out(study: StoredStudy) -> Page:
 
 
 def answer(study: StoredStudy) -> tuple[Message, ...]:
-    """The η that generalizes best with its interval, and whether training would have told."""
-    best, choice = study.finding("best_lr_validation"), study.finding("train_vs_validation")
-    if best.estimate is None:
-        return (best.statement, *convergence.answer(study)[:1])
-    low, high = best.interval or (best.estimate, best.estimate)
-    first = Message("study.generalization.answer", {"lr": best.estimate, "low": low, "high": high})
-    return (first, choice.statement)
+    """The learning rate to use for held-out data, the edge, and whether the training loss would have told."""
+    return (*convergence.answer(study, study.validation), study.finding("train_vs_validation").statement)
 
 
 def _accuracy(study: StoredStudy) -> LrFigure:
