@@ -1,6 +1,7 @@
 """What every test stands on: one torch thread, and tools that CI may not lack."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
@@ -25,3 +26,21 @@ def requires() -> Callable[[str | Path], Path]:
         return Path(found)
 
     return find
+
+
+@pytest.fixture
+def etude_says(monkeypatch, capsys):
+    """Run ``etude`` with these words in this process; its exit code, stdout and stderr."""
+    from etude.cli import main
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["etude", *map(str, words)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        return (code, *capsys.readouterr())
+
+    return call

@@ -1,5 +1,6 @@
 """Tiny studies, commands run in forks of this process (torch need not be imported again), and what a study holds."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -80,10 +81,8 @@ class Command:
 
     def kill(self) -> None:
         """SIGKILL, to the command and its workers if any are left."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.join()
 
 
@@ -91,7 +90,7 @@ def _serve(words: tuple[str, ...], streams: Path, before: Callable[[], None]) ->
     os.setpgid(0, 0)
     for descriptor, suffix in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(streams.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     sys.argv = ["etude", *words]

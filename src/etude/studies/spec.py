@@ -6,6 +6,7 @@ import difflib
 import math
 import shlex
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -202,8 +203,10 @@ def parse_grid(text: str) -> list[float]:
         raise SpecError(f"the lowest learning rate must be below the highest, got {text!r}: write LOW:HIGH:N")
     if not 2 <= count <= 1000:
         raise SpecError(f"needs between 2 and 1000 learning rates, got {count} in {text!r}: 24 resolve a factor of 1.5")
-    inner = np.geomspace(low, high, count)[1:-1]
-    return [low, *(float(f"{v:.12g}") for v in inner), high]
+    lrs = [low, *(float(f"{v:.12g}") for v in np.geomspace(low, high, count)[1:-1]), high]
+    if not all(a < b for a, b in pairwise(lrs)):
+        raise SpecError(f"needs {count} different learning rates, got {text!r}: widen the range or lower N")
+    return lrs
 
 
 def make_spec(options: dict[str, Any]) -> StudySpec:
@@ -241,6 +244,7 @@ def _sentence(error: Any) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     message = (error["msg"][0].lower() + error["msg"][1:]).replace("input should be", "must be")
+    message = message.replace("a valid tuple", "a list")
     return f"option {key!r} {message}, got {error['input']!r}{_nearest(error)}"
 
 
