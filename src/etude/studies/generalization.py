@@ -45,7 +45,7 @@ def lay_out(study: StoredStudy) -> Page:
     metrics += ["validation_accuracy"] if study.table.has("validation_accuracy") else []
     metrics += ["sharpness"] if study.table.has("sharpness") else []
     base = convergence.lay_out(study)
-    losses = (end_series(study, "train_loss", "train"), end_series(study, "validation_loss", "validation"))
+    losses = (end_series(study, "validation_loss", "validation"), end_series(study, "train_loss", "train"))
     figures = [loss_figure(study, study.validation, losses, "held_out")]
     figures += [_accuracy(study)] if "validation_accuracy" in metrics else []
     return replace(
