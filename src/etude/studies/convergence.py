@@ -45,7 +45,7 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("study.convergence.way"),
                 (Message("study.convergence.way_prose"),),
-                (curve_figure(study, "train_loss", "curves", found.target), equal_steps_figure(study)),
+                (curve_figure(study, "train_loss", "curves", found.target), *equal_steps_figure(study)),
             ),
             speed(study, found),
             Section(Message("study.table.heading"), (), (), (table_of_all(study, found, METRICS),)),

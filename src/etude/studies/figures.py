@@ -79,8 +79,11 @@ def _curve(summary: CurveSummary) -> Curve:
     return Curve(summary.lr, summary.steps, mean, low, high)
 
 
-def equal_steps_figure(study: StoredStudy) -> LrFigure:
-    """Training loss against η after equal numbers of steps: an eighth, a quarter, half and all of the horizon."""
+def equal_steps_figure(study: StoredStudy) -> tuple[LrFigure, ...]:
+    """Training loss against η after equal numbers of steps: an eighth, a quarter, half and all of the horizon.
+
+    No figure when every run diverged before the first of them.
+    """
     curves = summarize_curves(study.table, "train_loss", study.options)
     steps = study.table.steps
     columns = sorted({int(np.abs(steps - steps[-1] * share).argmin()) for share in (0.125, 0.25, 0.5, 1.0)} - {0})
@@ -88,7 +91,9 @@ def equal_steps_figure(study: StoredStudy) -> LrFigure:
         Series(Message("study.equal_steps.after", {"steps": int(steps[i])}), np.array([c.mean[i] for c in curves]))
         for i in columns
     )
-    return LrFigure(
+    if not series:
+        return ()
+    figure = LrFigure(
         id="equal-steps",
         title=Message("study.equal_steps.title"),
         caption=Message("study.equal_steps.caption"),
@@ -98,6 +103,7 @@ def equal_steps_figure(study: StoredStudy) -> LrFigure:
         series=series,
         log_y=spans_decades([s.mean for s in series]),
     )
+    return (figure,)
 
 
 def steps_figure(study: StoredStudy, found: StepsToTarget) -> LrFigure:

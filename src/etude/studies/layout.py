@@ -21,7 +21,7 @@ def subtitle(study: StoredStudy) -> Message:
         "rule": _rule(study),
         "lrs": len(study.table.lrs),
         "seeds": len(study.table.seeds),
-        "steps": int(study.table.steps[-1]),
+        "steps": study.horizon,
         "batch": spec.batch_size,
     }
     if spec.data is None:
@@ -42,7 +42,7 @@ def rests_on(study: StoredStudy) -> tuple[Message, ...]:
         Message("study.rests.runs", {"runs": runs, "seeds": seeds, "lrs": len(study.table.lrs)}),
         *(m for m in study.extensions if m.key == NARROWING),
         Message("study.rests.paired"),
-        Message("study.rests.schedule", {"schedule": schedule, "steps": int(study.table.steps[-1])}),
+        Message("study.rests.schedule", {"schedule": schedule, "steps": study.horizon}),
         Message("study.rests.final"),
         Message("study.rests.diverged"),
         Message("study.rests.good", {"tolerance": study.options.tolerance, "floor": study.options.floor}),

@@ -34,6 +34,7 @@ class StoredStudy:
         info: When, by which version and on what it was begun.
         engine: Which engine computed it, and why that one.
         rounds: What each round ran: learning rates, and the reasons for them.
+        horizon: Steps of each run that does not diverge before.
         table: Its runs, laid out.
         findings: What was concluded.
     """
@@ -43,6 +44,7 @@ class StoredStudy:
     info: StudyInfo
     engine: dict[str, Any]
     rounds: tuple[dict[str, Any], ...]
+    horizon: int
     table: SweepTable
     findings: tuple[Finding, ...]
 
@@ -101,7 +103,7 @@ def read_stored(folder: Path) -> StoredStudy:
         engine = reader.plan(ENGINE) or {}
     _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)])
     _check_sentences(folder, info, [from_plain(reason) for later in rounds for reason in later["reasons"]])
-    return StoredStudy(folder, spec, info, engine, tuple(rounds), table, findings)
+    return StoredStudy(folder, spec, info, engine, tuple(rounds), specs[0].steps, table, findings)
 
 
 def _check_sentences(folder: Path, info: StudyInfo, messages: Sequence[Message]) -> None:
