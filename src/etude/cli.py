@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from etude import __version__
 from etude.core.errors import EtudeError, Interrupted
 
 app = typer.Typer(
@@ -45,6 +46,16 @@ def main() -> None:
         _fail(_usage(error), 2)
 
 
+@app.callback(invoke_without_command=True)
+def version(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Print the version, if that is asked for."""
+    if show_version:
+        typer.echo(f"etude {__version__}")
+        raise typer.Exit
+
+
 @app.command("list")
 def list_etudes() -> None:
     """List the études."""
@@ -58,34 +69,47 @@ def list_etudes() -> None:
 @app.command()
 def run(
     etude: Annotated[str, typer.Argument(metavar="ETUDE", help="Which étude; `etude list` names them.")],
-    data: Annotated[str | None, typer.Option(help="digits, fashion-mnist, mnist, or a folder of IDX files.")] = None,
-    task: Annotated[str | None, typer.Option(help="Your own: FILE.py:FUNCTION that returns an etude.Task.")] = None,
-    model: Annotated[str | None, typer.Option(help="mlp, cnn, cnn-bn or gru.")] = None,
-    hidden: Annotated[str | None, typer.Option(help="Widths of hidden layers, such as 128,64.")] = None,
-    activation: Annotated[str | None, typer.Option(help="relu, tanh, sigmoid, gelu, silu or identity.")] = None,
-    lr: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH:N", help="Learning rates, evenly spaced in log η.")
+    data: Annotated[
+        str | None, typer.Option(help="digits (the default), fashion-mnist, mnist, or a folder of IDX files.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Replicates per learning rate.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps of each run.")] = None,
+    task: Annotated[str | None, typer.Option(help="Your own: FILE.py:FUNCTION that returns an etude.Task.")] = None,
+    model: Annotated[str | None, typer.Option(help="mlp (the default), cnn, cnn-bn or gru.")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(help="Widths of hidden layers, such as 256,64; 128 by default, 64 for a gru.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="relu (the default), tanh, sigmoid, gelu, silu or identity.")
+    ] = None,
+    lr: Annotated[
+        str | None,
+        typer.Option(metavar="LOW:HIGH:N", help="Learning rates, evenly spaced in log η; 1e-4:1:24 by default."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Replicates per learning rate; 5 by default.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps of each run; 500 by default.")] = None,
     epochs: Annotated[float | None, typer.Option(help="The same in passes over the data.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples per step; 64 by default.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd (the default), adam or adamw.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of sgd; 0.9 by default.")] = None,
     nesterov: Annotated[bool | None, typer.Option("--nesterov", help="Nesterov's momentum.")] = None,
     beta1: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
     beta2: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
     eps: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Coupled for sgd and adam, decoupled for adamw.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="Such as 'warmup(5%) > cosine'.")] = None,
-    clip: Annotated[float | None, typer.Option(help="Global gradient norm to clip at.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Such as 'warmup(5%) > cosine'; constant by default.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Global gradient norm to clip at; none by default.")] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="How much worse than the best is as good; 0.02 is 2 %.")
+        float | None, typer.Option(help="How much worse than the best is as good; 0.02, which is 2 %, by default.")
     ] = None,
-    target: Annotated[float | None, typer.Option(help="Training loss to count steps to.")] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Training loss to count steps to; by default nine tenths of the best descent.")
+    ] = None,
     spec: Annotated[Path | None, typer.Option(help="TOML file of these options; flags win over it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; 0 trains in this one.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the study; by default one in etude-studies/ named after the options.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; one for each CPU by default, 0 trains in this one.")
+    ] = None,
     engine: Annotated[Literal["auto", "stack", "loop"], typer.Option(help="How lanes are computed.")] = "auto",
     device: Annotated[str, typer.Option(help="Torch device.")] = "cpu",
     no_weights: Annotated[bool, typer.Option("--no-weights", help="Do not store final weights.")] = False,
