@@ -18,8 +18,8 @@ from safetensors.numpy import load
 from etude.core.record import to_plain
 from etude.storage.reader import StudyReader
 
-TINY = {"lr": "0.01:1:4", "seeds": 3, "steps": 40, "batch_size": 32}
-TINY_FLAGS = ("--lr", "0.01:1:4", "--seeds", "3", "--steps", "40", "--batch-size", "32")
+TINY = {"lr": "0.01:1:4", "seeds": 2, "steps": 40, "batch_size": 32}
+TINY_FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "40", "--batch-size", "32")
 
 
 @dataclass

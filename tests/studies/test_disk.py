@@ -15,7 +15,7 @@ from etude.studies.preflight import check_disk
 from etude.tasks.builtin import builtin_task
 from etude.training.rules import SGD
 
-FLAGS = ("--lr", "0.01:1:4", "--seeds", "3", "--steps", "40", "--batch-size", "32", "--workers", "1")
+FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "40", "--batch-size", "32", "--workers", "1")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from etude.storage.reader import StudyReader
 from etude.studies import shards
 
-SHORT = {"lr": "0.01:1:3", "seeds": 2, "steps": 100, "batch_size": 32}
-FLAGS = ("--lr", "0.01:1:3", "--seeds", "2", "--steps", "100", "--batch-size", "32", "--no-weights")
+SHORT = {"lr": "0.01:1:3", "seeds": 1, "steps": 60, "batch_size": 32}
+FLAGS = ("--lr", "0.01:1:3", "--seeds", "1", "--steps", "60", "--batch-size", "32", "--no-weights")
 
 
 def slow_down(seconds=0.03):

@@ -8,21 +8,10 @@ import pytest
 from etude.studies import shards
 
 STUDIES = {
-    "mlp": ("--lr", "0.01:1:8", "--seeds", "3", "--steps", "300", "--workers", "2"),
-    "cnn-bn": ("--model", "cnn-bn", "--lr", "0.01:1:3", "--seeds", "2", "--steps", "40", "--batch-size", "16"),
-    "gru": (
-        "--model",
-        "gru",
-        "--engine",
-        "loop",
-        "--lr",
-        "0.01:1:3",
-        "--seeds",
-        "2",
-        "--steps",
-        "30",
-        "--workers",
-        "1",
+    "mlp": ("--engine", "stack", "--lr", "0.01:1:6", "--seeds", "2", "--steps", "150", "--workers", "2"),
+    "cnn-bn": (
+        *("--model", "cnn-bn", "--engine", "loop", "--lr", "0.01:1:3", "--seeds", "1"),
+        *("--steps", "15", "--batch-size", "16", "--workers", "1"),
     ),
 }
 

@@ -23,7 +23,7 @@ def test_the_number_of_workers_changes_no_bit(tmp_path, contents, finished, tiny
 
 @pytest.mark.parametrize("model", ["cnn-bn", "gru"])
 def test_models_on_other_engines_give_the_same_bits_with_any_workers(tmp_path, contents, model):
-    options = {"model": model, "lr": "0.05:0.2:2", "seeds": 2, "steps": 5, "batch_size": 16}
+    options = {"model": model, "lr": "0.05:0.5:2", "seeds": 1, "steps": 3, "batch_size": 16}
     for workers in (0, 2):
         # The engine is given, since a calibration may choose another one on another day.
         etude.Study("convergence", out=tmp_path / f"{workers}", **options).run(workers=workers, engine="loop")
@@ -78,7 +78,7 @@ def test_weights_may_be_left_out_and_asked_for_later(tmp_path, contents, finishe
 
 X = torch.randn(120, 6, generator=torch.Generator().manual_seed(1))
 Y = (X[:, 0] + X[:, 1] > 0).long()
-OPTIONS = {"lr": "0.03:1:4", "seeds": 3, "steps": 30, "batch_size": 32}
+OPTIONS = {"lr": "0.03:1:4", "seeds": 2, "steps": 20, "batch_size": 32}
 
 
 def test_a_task_of_lambdas_trains_in_workers_and_a_dataset_is_the_same_as_its_tensors(tmp_path, contents):
