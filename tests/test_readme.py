@@ -12,6 +12,8 @@ import typer
 from PIL import Image
 
 from etude.cli import app
+from etude.core.message import Message
+from etude.report.catalogue import say
 from etude.studies.spec import make_spec, parse_grid, read_toml
 from etude.studies.study import Study
 
@@ -58,6 +60,16 @@ def test_the_python_example_runs_and_prints_an_answer(tmp_path: Path) -> None:
     assert answer.startswith("Use η = ")
     assert edge.startswith("supported 0.")
     assert (tmp_path / report).exists()
+
+
+def test_the_answer_shown_is_worded_as_the_tool_words_it() -> None:
+    (shown,) = blocks(ENGLISH, "text")
+    answer = " ".join(shown.split("\n\n")[1].split())
+    lr, left, right, best, low, high, lower, upper = map(float, re.findall(r"\d+(?:\.\d+)?", answer))
+    values = {"lr": lr, "left": left, "right": right, "best": best, "low": low, "high": high}
+    edge = Message("study.answer.edge", {"lower": lower, "upper": upper})
+    assert answer == f"{say(Message('study.answer.train_loss', values))} {say(edge)}"
+    assert shown.startswith(say(Message("study.convergence.title")))
 
 
 @pytest.mark.parametrize("words", ETUDE_LINES, ids=" ".join)
