@@ -26,7 +26,7 @@ def test_final_numbers_are_those_of_the_trained_module_in_evaluation_mode(
     lanes = start_lanes(specs, task)
     for _ in train(lanes, gradients, task):
         pass
-    traces, weights = finish(lanes, gradients, task), final_weights(lanes)
+    traces, weights = list(finish(lanes, gradients, task)), final_weights(lanes)
     for spec, trace in zip(specs, traces, strict=True):
         module = task.init(3)
         module.load_state_dict(

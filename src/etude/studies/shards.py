@@ -105,4 +105,11 @@ def train_shard(
                 saved = time.monotonic()
             if should_stop():
                 return
-        yield Finished(finish(lanes, gradients, task), pack_tensors(final_weights(lanes)))
+        traces = []
+        for trace in finish(lanes, gradients, task):
+            traces.append(trace)
+            yield Moved(0, len(lanes.alive), len(lanes.exploded))
+            if should_stop():
+                yield Saved(lanes.step, pack(lanes))
+                return
+        yield Finished(traces, pack_tensors(final_weights(lanes)))
