@@ -129,6 +129,14 @@ def place(tmp_path, monkeypatch):
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
+    for name, images in (
+        ("no-idx", b"garbage that is no IDX file"),
+        ("cut-short", b"\0\0\x08\x03\0\0\0\x05\0\0\0\x08\0\0\0\x08xy"),
+    ):
+        (tmp_path / name).mkdir()
+        for split in ("train", "t10k"):
+            (tmp_path / name / f"{split}-images-idx3-ubyte").write_bytes(images)
+            (tmp_path / name / f"{split}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x01\0")
     (tmp_path / "not-a-study").mkdir()
     (tmp_path / "not-a-study" / "thesis.tex").write_text("years of work")
     return tmp_path
@@ -169,6 +177,8 @@ REFUSED = {
     "--data digitz": "unknown data 'digitz': did you mean 'digits'?",
     "--data ''": ". has neither train-images-idx3-ubyte nor",
     "--data not-a-study": "not-a-study has neither train-images-idx3-ubyte nor",
+    "--data no-idx": "no-idx/train-images-idx3-ubyte",
+    "--data cut-short": "cut-short/train-images-idx3-ubyte",
     "--data digits --task tasks.py:good": "needs either data or a task of one's own, not both: "
     "pass --data NAME or --task FILE.py:FUNCTION",
     "--model mpl": "unknown model 'mpl': did you mean 'mlp'?",
@@ -370,6 +380,20 @@ def test_an_unfinished_study_names_the_command_that_finishes_it(tmp_path, etude_
     going_on = shlex.split(err.partition("go on with ")[2])
     assert etude_says(*going_on[1:], "--workers", "0")[0] == 0
     assert etude_says("show", folder)[0] == 0
+
+
+def test_ctrl_c_outside_the_training_is_no_traceback(tmp_path, etude_says, monkeypatch):
+    from etude.studies.study import Answer
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Answer, "write_report", interrupted)
+        code, _, err = etude_says("run", "convergence", *FLAGS, "--out", tmp_path / "s")
+    assert code == 130
+    assert err == "etude: stopped by Ctrl-C: the same command starts again, or goes on with what is saved\n"
+    assert etude_says("run", "convergence", *FLAGS, "--out", tmp_path / "s")[0] == 0
 
 
 def test_a_reader_that_closes_the_pipe_is_no_accident(tmp_path, etude_says):

@@ -22,6 +22,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
+CTRL_C = 130
+
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
 Lang = Annotated[Literal["en", "zh"], typer.Option("--language", help="Language of the answer.")]
@@ -30,13 +32,11 @@ Lang = Annotated[Literal["en", "zh"], typer.Option("--language", help="Language 
 def main() -> None:
     """Run the command line; the entry point."""
     try:
-        app(standalone_mode=False, prog_name="etude")
+        # typer turns Ctrl-C into an exit code, which it returns.
+        if app(standalone_mode=False, prog_name="etude") == CTRL_C:
+            _fail("stopped by Ctrl-C: the same command starts again, or goes on with what is saved", CTRL_C)
     except EtudeError as error:
         _fail(str(error), error.exit_code)
-    except (typer.Exit, SystemExit) as stop:
-        sys.exit(getattr(stop, "exit_code", getattr(stop, "code", 0)))
-    except KeyboardInterrupt:
-        _fail("stopped by Ctrl-C: the same command starts again, or goes on with what is saved", 130)
     except Exception as error:
         # typer brings its own copy of click or uses the installed one, so its errors are known by what they can do.
         if not hasattr(error, "format_message"):
@@ -210,7 +210,7 @@ def _value_of(flags: Sequence[str], words: Sequence[str]) -> str | None:
 
 def _fail(message: str, code: int) -> None:
     Console(stderr=True).print(
-        f"etude: {message}", style="red" if code != 130 else "", markup=False, highlight=False, soft_wrap=True
+        f"etude: {message}", style="red" if code != CTRL_C else "", markup=False, highlight=False, soft_wrap=True
     )
     sys.exit(code)
 

@@ -137,7 +137,7 @@ class _Conductor:
                     self.writer.put_checkpoint(shard.key, report.step, report.data)
                 elif isinstance(report, Finished):
                     self._store(shard, report)
-                    tally.finished(index, len(shard.specs))
+                    tally.finished(index, len(shard.specs), sum(t.outcome.diverged for t in report.traces))
                 self.watcher.show(tally.status())
         if self.stop.signal is not None:
             raise Interrupted("stopped; everything done so far is saved", self.stop.signal)

@@ -138,10 +138,10 @@ class StudySpec(BaseModel):
         given = [name for name in foreign if getattr(self, name) is not None and getattr(self, name) is not False]
         if given:
             raise SpecError(f"{self.optimizer} has no {given[0]}, got {getattr(self, given[0])}: leave it out")
-        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
+        decay: dict[str, Any] = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
         if self.optimizer == "sgd":
             return SGD(0.9 if self.momentum is None else self.momentum, self.nesterov, **decay)
-        moments = {n: getattr(self, n) for n in _ADAM_ONLY if getattr(self, n) is not None}
+        moments: dict[str, Any] = {n: getattr(self, n) for n in _ADAM_ONLY if getattr(self, n) is not None}
         return (Adam if self.optimizer == "adam" else AdamW)(**moments, **decay)
 
     def horizon(self, examples: int) -> int:
@@ -203,7 +203,8 @@ def parse_grid(text: str) -> list[float]:
         raise SpecError(f"the lowest learning rate must be below the highest, got {text!r}: write LOW:HIGH:N")
     if not 2 <= count <= 1000:
         raise SpecError(f"needs between 2 and 1000 learning rates, got {count} in {text!r}: 24 resolve a factor of 1.5")
-    lrs = [low, *(float(f"{v:.12g}") for v in np.geomspace(low, high, count)[1:-1]), high]
+    inner = 10 ** np.linspace(math.log10(low), math.log10(high), count)[1:-1]
+    lrs = [low, *(float(f"{v:.12g}") for v in inner), high]
     if not all(a < b for a, b in pairwise(lrs)):
         raise SpecError(f"needs {count} different learning rates, got {text!r}: widen the range or lower N")
     return lrs

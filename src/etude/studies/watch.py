@@ -15,7 +15,7 @@ class Status:
         round: Number of the round, from 1.
         runs: Runs of this round.
         done: Of those, finished ones.
-        diverged: Of those, ones that left their stack early.
+        diverged: Runs known to have diverged: they left their stack early, or were judged so at their end.
         alive: Lanes that train right now.
         steps_per_second: Lane-steps per second over this round so far; 0 before the first.
         seconds_left: Of this round, at that rate; ``None`` before there is a rate.
@@ -82,10 +82,10 @@ class Tally:
         self._remaining -= lane_steps
         self._alive[shard], self._left[shard] = alive, left
 
-    def finished(self, shard: int, runs: int) -> None:
-        """Count a finished shard."""
+    def finished(self, shard: int, runs: int, diverged: int) -> None:
+        """Count a finished shard; how many of its runs diverged is judged at their end."""
         self.done += runs
-        self._alive[shard] = 0
+        self._alive[shard], self._left[shard] = 0, diverged
 
     def status(self) -> Status:
         """Where the round is now."""
