@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 
 from etude.core.errors import SpecError
 from etude.core.schedule import Schedule
@@ -35,6 +36,40 @@ def multiplier(value: float, what: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise SpecError(f"needs {what} >= 0 and finite, got {value}: a learning rate never changes its sign")
     return abs(float(value))
+
+
+def positive(value: float, what: str) -> float:
+    """A number as a plain float, finite and above 0.
+
+    Raises:
+        SpecError: When it is 0, negative, infinite or NaN.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise SpecError(f"needs {what} > 0 and finite, got {value}: pass a positive number")
+    return float(value)
+
+
+def between(value: float, low: float, high: float, what: str) -> float:
+    """A finite number as a plain float, within both bounds.
+
+    Raises:
+        SpecError: When it is outside, infinite or NaN.
+    """
+    if not (math.isfinite(value) and low <= value <= high):
+        bounds = f"{what} >= {low:g}" if math.isinf(high) else f"{low:g} <= {what} <= {high:g}"
+        raise SpecError(f"needs {bounds} and finite, got {value}: choose a value in that range")
+    return abs(float(value))
+
+
+def one_of(value: str, choices: Sequence[str], what: str) -> str:
+    """The value itself, if it is one of the choices.
+
+    Raises:
+        SpecError: When it is not; the message lists them.
+    """
+    if value not in choices:
+        raise SpecError(f"needs {what} to be one of {', '.join(choices)}, got {value!r}: choose one of them")
+    return value
 
 
 def part(value: object) -> Schedule:

@@ -71,7 +71,7 @@ def parse_schedule(text: str, horizon: int) -> Schedule:
 
     Example:
         >>> parse_schedule("cosine(to=0.01)", horizon=100)
-        Cosine(start=1.0, stop=0.01, steps=100)
+        Cosine(start=1.0, stop=0.01, steps=100, exponent=1.0)
         >>> [part.steps for part in parse_schedule("warmup(5%) > constant > linear(20)", horizon=200).parts]
         [10, 170, 20]
     """
