@@ -8,7 +8,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.core.errors import SpecError
-from etude.schedules import Chain, Constant, Cosine, Linear, chain, parse_schedule, warmup
+from etude.schedules import (
+    Chain,
+    Constant,
+    Cosine,
+    CosineRestarts,
+    CosineWarmup,
+    Cyclical,
+    Exponential,
+    ExponentialWarmup,
+    GeometricWarmup,
+    InverseSqrt,
+    InverseTime,
+    Linear,
+    LinearWarmup,
+    MultiStep,
+    Noam,
+    Points,
+    Polynomial,
+    PowerCooldown,
+    RectifiedWarmup,
+    Rex,
+    Step,
+    chain,
+    one_cycle,
+    parse_schedule,
+    warmup,
+    wsd,
+)
+from etude.schedules.kinds import KINDS
 
 
 @pytest.mark.parametrize(
@@ -25,6 +53,29 @@ from etude.schedules import Chain, Constant, Cosine, Linear, chain, parse_schedu
         ("warmup(100) > constant(25%) > linear(to=0)", chain(warmup(100), Constant(50), Linear(1, 0, 50))),
         ("cosine(50%) > cosine(50%)", chain(Cosine(1, 0, 100), Cosine(1, 0, 100))),
         ("cosine(to=.5,12.5%)>constant( at = .5 )", chain(Cosine(1, 0.5, 25), Constant(175, 0.5))),
+        ("cosine(exponent=2)", Cosine(1, 0, 200, 2)),
+        ("warmup(10%, shape=cosine) > rex(to=0.1)", chain(CosineWarmup(20), Rex(1, 0.1, 180))),
+        ("warmup(10%, shape=geometric) > rex", chain(GeometricWarmup(20), Rex(1, 0, 180))),
+        ("warmup(10%, shape=exponential) > rex", chain(ExponentialWarmup(20, 4), Rex(1, 0, 180))),
+        ("untuned(beta2=0.9) > invsqrt(timescale=20)", chain(LinearWarmup(20), InverseSqrt(180, 20))),
+        ("radam(beta2=0.9)", RectifiedWarmup(200, 0.9)),
+        ("step(every=30%, by=0.5)", Step(200, 60, 0.5)),
+        ("multistep(at=50%/150)", MultiStep(200, (100, 150), 0.1)),
+        ("exponential(to=0.1)", Exponential(200, 0.1, 200)),
+        ("inverse(timescale=5)", InverseTime(200, 5)),
+        ("noam(warmup=8%)", Noam(200, 16)),
+        ("polynomial(power=3, to=0.1)", Polynomial(1, 0.1, 200, 3)),
+        ("polynomial(period=10%)", Polynomial(1, 0, 200, 2, 20)),
+        ("restarts(first=10%, times=2)", CosineRestarts(200, 20, 2)),
+        ("restarts(decay=.5, times=1.5, to=.1, cycles=2)", CosineRestarts(200, 20, 1.5, 0.5, 0.1, 2)),
+        ("constant(80%) > cooldown(shape=1-square)", chain(Constant(160), PowerCooldown(1, 0, 40, 2))),
+        ("wsd(warmup=5%, cooldown=20%, shape=1-sqrt)", wsd(200, 10, 40)),
+        ("wsd(warmup=0, shape=linear, to=0.1)", chain(Constant(160), Linear(1, 0.1, 40))),
+        ("cyclic(up=10, down=5, from=0.1)", Cyclical(200, 10, 5, 0.1)),
+        ("cyclic(mode=exp_range, gamma=0.99)", Cyclical(200, 20, None, 0.25, "exp_range", 0.99)),
+        ("onecycle(pct=25%)", one_cycle(200, 0.25)),
+        ("onecycle(pct=0.25, phases=3, shape=linear)", one_cycle(200, 0.25, shape="linear", three_phase=True)),
+        ("points(at=0/50%/100%, values=0.1/1/0)", Points(200, (0, 100, 200), (0.1, 1, 0))),
     ],
 )
 def test_the_notation_means_what_it_says(text: str, schedule: object) -> None:
@@ -60,12 +111,12 @@ def test_a_length_in_steps_stays_exact_beside_a_percentage_that_is_rounded() -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"expected a segment \(constant, linear, cosine, warmup\), but the text ends"),
+        ("", r"expected a segment \(constant, linear, cosine, warmup, .*\), but the text ends"),
         ("cosin", r"unknown segment 'cosin' \(character 1\): did you mean 'cosine'"),
         ("warmup(5%) > Linaer", r"unknown segment 'Linaer' \(character 14\): did you mean 'linear'"),
         ("xyz", r"unknown segment 'xyz' \(character 1\): known are constant"),
         ("linear(tp=1)", r"unknown option of 'linear' 'tp' \(character 8\): did you mean 'to'"),
-        ("warmup(to=1)", r"unknown option of 'warmup' 'to' \(character 8\): known are none"),
+        ("warmup(to=1)", r"unknown option of 'warmup' 'to' \(character 8\): known are shape"),
         ("linear(to 1)", "expected '=' after 'to', got '1' at character 11"),
         ("linear(to=x)", "expected a number for 'to', got 'x' at character 11"),
         ("linear(to=5%)", r"'to' is a multiplier of the peak learning rate but got 5% \(character 11\)"),
@@ -88,6 +139,31 @@ def test_a_length_in_steps_stays_exact_beside_a_percentage_that_is_rounded() -> 
         ("linear(200) > cosine", r"take 200 of 200 steps and leave none for 'cosine' \(character 15\)"),
         ("warmup(0) > cosine", r"'warmup' \(character 1\) would be 0 steps long"),
         ("warmup(0.1%) > cosine", "would be 0.2 steps long and get no whole step: leave the segment out"),
+        ("step(every=x)", "expected a number for 'every', got 'x' at character 12"),
+        ("step(every=2.5)", r"a length is a whole number of steps .* got '2.5' \(character 12\)"),
+        ("step(every=0.1%)", r"'every' \(character 12\) would be 0.2 steps long and get no whole step"),
+        ("step(every=0)", "needs every >= 1, got 0"),
+        ("step(by=10%)", r"'by' is a multiplier of the peak learning rate but got 10% \(character 9\)"),
+        ("step(by=0.1/0.2)", r"expected ',' or '\)', got '/' at character 12"),
+        ("cosine(exponent=5%)", r"'exponent' is a plain number but got 5%"),
+        ("restarts(cycles=1.5)", r"'cycles' is a whole number but got 1.5 \(character 17\)"),
+        (
+            "wsd(shape=1-sqr)",
+            r"unknown shape '1-sqr' \(character 11\): did you mean '1-sqrt'\? known are linear, cosine",
+        ),
+        ("wsd(warmup=60%, cooldown=50%)", r"take 120 \+ 100 steps but the whole has 200"),
+        ("cyclic(mode=triangle)", "unknown mode 'triangle' .* did you mean 'triangular'"),
+        ("cyclic(gamma=0.9)", "gamma = 0.9 has no effect in mode triangular"),
+        ("onecycle(pct=x)", "expected a number for 'pct', got 'x' at character 14"),
+        ("onecycle(phases=4)", "unknown phases '4' .* known are 2, 3"),
+        ("onecycle(pct=)", r"expected a value for 'pct', got '\)' at character 14"),
+        ("points(at=0/50%, values=1)", "needs as many values as positions"),
+        ("points(at=50%/0, values=1/0)", "needs positions that increase"),
+        (
+            "untuned(5%) > cosine",
+            r"'untuned' \(character 1\) has a length of its own, from beta2: leave the length out",
+        ),
+        ("untuned > cosine", "take 2000 of 200 steps and leave none for 'cosine'"),
         ("__import__('os')", r"unknown segment '__import__' \(character 1\)"),
     ],
 )
@@ -105,3 +181,10 @@ def test_a_horizon_without_steps_is_refused() -> None:
 def test_any_text_gives_a_schedule_of_the_horizon_or_a_spec_error(text: str, horizon: int) -> None:
     with contextlib.suppress(SpecError):
         assert parse_schedule(text, horizon).steps == horizon
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_name_means_something_by_itself(name: str) -> None:
+    whole = parse_schedule(name if name != "untuned" else "untuned > cosine", 4000)
+    assert whole.steps == 4000
+    assert max(whole(t) for t in range(4000)) == pytest.approx(1.0, rel=0.05)  # radam only approaches it

@@ -4,60 +4,35 @@
 
     schedule = segment { ">" segment }
     segment  = name [ "(" argument { "," argument } ")" ]
-    argument = length | option "=" number
+    argument = length | option "=" value { "/" value }
     length   = number of steps | percentage of the horizon "%"
 
-A segment means the same wherever it stands: it starts at the peak unless an option says otherwise.
+A segment means the same wherever it stands: it starts at the peak unless an option says otherwise. The names, their
+options and the options' defaults are in ``kinds``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from types import MappingProxyType
-from typing import final
 
 from etude.core.errors import SpecError
 from etude.core.schedule import Schedule
 from etude.schedules import checks
 from etude.schedules.chain import chain
-from etude.schedules.constant import Constant
-from etude.schedules.cosine import Cosine
-from etude.schedules.linear import Linear
+from etude.schedules.kinds import KINDS
 from etude.schedules.reading import Segment, read_segments
-from etude.schedules.warmup import warmup
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a name builds: its options with their defaults, and a schedule from a length and the options."""
-
-    options: Mapping[str, float]
-    build: Callable[[int, Mapping[str, float]], Schedule]
-
-
-_KINDS: Mapping[str, _Kind] = MappingProxyType(
-    {
-        "constant": _Kind({"at": 1.0}, lambda steps, o: Constant(steps, o["at"])),
-        "linear": _Kind({"from": 1.0, "to": 0.0}, lambda steps, o: Linear(o["from"], o["to"], steps)),
-        "cosine": _Kind({"from": 1.0, "to": 0.0}, lambda steps, o: Cosine(o["from"], o["to"], steps)),
-        "warmup": _Kind({}, lambda steps, _: warmup(steps)),
-    }
-)
 
 
 def parse_schedule(text: str, horizon: int) -> Schedule:
     """Read a schedule from its short notation.
 
-    Segments are ``constant``, ``linear``, ``cosine`` and ``warmup``, joined by ``>``. A length in brackets is a number
-    of steps or a percentage of the horizon; at most one segment leaves it out, and takes the rest. Options are
-    multipliers of the peak learning rate: ``to=`` (0 if left out) and ``from=`` (1) for ``linear`` and ``cosine``,
-    ``at=`` (1) for ``constant``. Where percentages do not fall on whole steps, the boundaries between segments are
-    rounded (half a step up), so that the lengths add up.
+    Segments are joined by ``>``. A length in brackets is a number of steps or a percentage of the horizon; at most one
+    segment leaves it out, and takes the rest. Options are multipliers of the peak learning rate (``to=0.01``), lengths
+    (``every=30%``), plain numbers, words, or several values with slashes between (``at=50%/75%``). Where percentages do
+    not fall on whole steps, the boundaries between segments are rounded (half a step up), so that the lengths add up.
 
     Args:
         text: The notation.
@@ -76,9 +51,9 @@ def parse_schedule(text: str, horizon: int) -> Schedule:
         [10, 170, 20]
     """
     horizon = checks.length(horizon, "horizon")
-    segments = read_segments(text, horizon, {name: kind.options for name, kind in _KINDS.items()})
+    segments = read_segments(text, horizon, KINDS)
     lengths = _whole(segments, _exact(segments, horizon))
-    return chain(*(_KINDS[s.name].build(steps, s.options) for s, steps in zip(segments, lengths, strict=True)))
+    return chain(*(KINDS[s.name].build(steps, s.options) for s, steps in zip(segments, lengths, strict=True)))
 
 
 def _exact(segments: Sequence[Segment], horizon: int) -> list[Fraction]:

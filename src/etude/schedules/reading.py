@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 from etude.core.errors import SpecError
+from etude.schedules.kinds import Kind
+from etude.schedules.options import Option, Written, exact_length, nearest
 
 _TOKEN = re.compile(
-    r"(?:(?P<name>[^\W\d]\w*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?)|(?P<mark>[>(),=])|(?P<end>\Z))"
+    r"(?:(?P<word>1-[^\W\d]\w*)|(?P<name>[^\W\d]\w*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?)"
+    r"|(?P<mark>[>(),=/])|(?P<end>\Z))"
 )
 _SPACE = re.compile(r"\s*")
-_LENGTH = re.compile(r"\d{1,15}(?P<percent>(?:\.\d{0,15})?%)?")
 
 
 @final
@@ -33,7 +34,7 @@ class Segment:
     name: str
     place: int
     length: Fraction | None
-    options: Mapping[str, float]
+    options: Mapping[str, Any]
 
 
 @final
@@ -44,13 +45,13 @@ class _Token:
     place: int
 
 
-def read_segments(text: str, horizon: int, grammar: Mapping[str, Mapping[str, float]]) -> list[Segment]:
+def read_segments(text: str, horizon: int, kinds: Mapping[str, Kind]) -> list[Segment]:
     """Read the segments of a text, in order.
 
     Args:
         text: The notation.
         horizon: What a percentage is taken of [optimizer steps].
-        grammar: Segment names, each with its options and their defaults.
+        kinds: What the segments' names stand for.
 
     Returns:
         One or more segments.
@@ -58,18 +59,18 @@ def read_segments(text: str, horizon: int, grammar: Mapping[str, Mapping[str, fl
     Raises:
         SpecError: When the text cannot be read; the message names the character.
     """
-    return _Reader(text, horizon, grammar).segments()
+    return _Reader(text, horizon, kinds).segments()
 
 
 @final
 class _Reader:
     """Reads the tokens of one text from left to right."""
 
-    def __init__(self, text: str, horizon: int, grammar: Mapping[str, Mapping[str, float]]) -> None:
+    def __init__(self, text: str, horizon: int, kinds: Mapping[str, Kind]) -> None:
         self._tokens = _tokens(text)
         self._next = next(self._tokens)
         self._horizon = horizon
-        self._grammar = grammar
+        self._kinds = kinds
 
     def segments(self) -> list[Segment]:
         found = [self._segment()]
@@ -80,18 +81,17 @@ class _Reader:
         return found
 
     def _segment(self) -> Segment:
-        name = self._take("name", f"a segment ({', '.join(self._grammar)})")
-        defaults = self._grammar[_known(name, self._grammar, "segment")]
-        given = self._arguments(name.text, defaults) if self._accept("(") else {}
-        options = {option: float(given.get(option, default)) for option, default in defaults.items()}
-        length = given.get("length")
-        return Segment(name.text, name.place, None if length is None else Fraction(length), options)
+        name = self._take(("name",), f"a segment ({', '.join(self._kinds)})")
+        kind = self._kinds[_known(name, self._kinds, "segment")]
+        given = self._arguments(name.text, kind.options) if self._accept("(") else {}
+        options = {o: given[o] if o in given else self._default(o, kind.options[o]) for o in kind.options}
+        return Segment(name.text, name.place, _length(name, kind, given.get("length"), options), options)
 
-    def _arguments(self, segment: str, defaults: Mapping[str, float]) -> dict[str, Fraction | float]:
-        given: dict[str, Fraction | float] = {}
+    def _arguments(self, segment: str, options: Mapping[str, Option]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
         while True:
             place = self._next.place
-            argument, value = self._option(segment, defaults) if self._next.kind == "name" else self._length()
+            argument, value = self._option(segment, options) if self._next.kind == "name" else self._length()
             if argument in given:
                 raise SpecError(f"'{segment}' is given two values of '{argument}' (character {place}): keep one")
             given[argument] = value
@@ -100,28 +100,28 @@ class _Reader:
             if not self._accept(","):
                 raise _unexpected(self._next, "',' or ')'")
 
-    def _option(self, segment: str, defaults: Mapping[str, float]) -> tuple[str, float]:
-        option = _known(self._take("name", "an option"), defaults, f"option of '{segment}'")
+    def _option(self, segment: str, options: Mapping[str, Option]) -> tuple[str, Any]:
+        name = _known(self._take(("name",), "an option"), options, f"option of '{segment}'")
         if not self._accept("="):
-            raise _unexpected(self._next, f"'=' after '{option}'")
-        value = self._take("number", f"a number for '{option}'")
-        if value.text.endswith("%"):
-            raise SpecError(
-                f"'{option}' is a multiplier of the peak learning rate but got {value.text} (character {value.place}): "
-                f"write it as a number, such as {option}=0.1"
-            )
-        return option, float(value.text)
+            raise _unexpected(self._next, f"'=' after '{name}'")
+        values = [self._value(name, options[name])]
+        while options[name].many and self._accept("/"):
+            values.append(self._value(name, options[name]))
+        return name, tuple(values) if options[name].many else values[0]
+
+    def _value(self, name: str, option: Option) -> Any:
+        token = self._take(("number", "name", "word"), f"a value for '{name}'")
+        return option.read(Written(name, token.text, token.place, self._horizon))
+
+    def _default(self, name: str, option: Option) -> Any:
+        if option.default is None:
+            return None
+        values = [option.read(Written(name, text, 0, self._horizon)) for text in option.default.split("/")]
+        return tuple(values) if option.many else values[0]
 
     def _length(self) -> tuple[str, Fraction]:
-        token = self._take("number", "a length or an option")
-        match = _LENGTH.fullmatch(token.text)
-        if match is None:
-            raise SpecError(
-                f"a length is a whole number of steps or a percentage of the horizon, got '{token.text}' (character "
-                f"{token.place}): write it as in warmup(100) or warmup(5%)"
-            )
-        number = Fraction(token.text.rstrip("%"))
-        return "length", number * self._horizon / 100 if match["percent"] else number
+        token = self._take(("number",), "a length or an option")
+        return "length", exact_length(token.text, token.place, self._horizon)
 
     def _accept(self, mark: str) -> bool:
         if self._next.text != mark:
@@ -129,12 +129,23 @@ class _Reader:
         self._next = next(self._tokens)
         return True
 
-    def _take(self, kind: str, wanted: str) -> _Token:
+    def _take(self, kinds: tuple[str, ...], wanted: str) -> _Token:
         token = self._next
-        if token.kind != kind:
+        if token.kind not in kinds:
             raise _unexpected(token, wanted)
         self._next = next(self._tokens)
         return token
+
+
+def _length(name: _Token, kind: Kind, given: Fraction | None, options: Mapping[str, Any]) -> Fraction | None:
+    if kind.length is None:
+        return given
+    if given is not None:
+        raise SpecError(
+            f"'{name.text}' (character {name.place}) has a length of its own, from {' and '.join(kind.options)}: "
+            "leave the length out"
+        )
+    return Fraction(kind.length(options))
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -151,14 +162,13 @@ def _tokens(text: str) -> Iterator[_Token]:
         at = match.end()
 
 
-def _known(token: _Token, names: Iterable[str], what: str) -> str:
+def _known(token: _Token, names: Mapping[str, object], what: str) -> str:
     """The token's text, if it is one of the names; else an error that names the nearest."""
     if token.text in names:
         return token.text
-    near = difflib.get_close_matches(token.text.lower(), names, n=1, cutoff=0.5)
-    question = f"did you mean '{near[0]}'? " if near else ""
     raise SpecError(
-        f"unknown {what} '{token.text}' (character {token.place}): {question}known are {', '.join(names) or 'none'}"
+        f"unknown {what} '{token.text}' (character {token.place}): {nearest(token.text, tuple(names))}"
+        f"known are {', '.join(names) or 'none'}"
     )
 
 
