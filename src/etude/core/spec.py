@@ -8,7 +8,7 @@ from functools import cached_property
 
 from etude.core.errors import SpecError
 from etude.core.record import content_hash
-from etude.core.rule import UpdateRule
+from etude.core.rule import Rule
 from etude.core.schedule import Schedule
 
 
@@ -50,7 +50,7 @@ class RunSpec:
     """
 
     task: TaskRef
-    rule: UpdateRule
+    rule: Rule
     schedule: Schedule
     peak_lr: float
     steps: int

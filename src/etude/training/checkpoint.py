@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from etude.core.errors import DamagedError
+from etude.core.rule import State
 from etude.core.spec import RunSpec
 from etude.training.lanes import Lanes
 
@@ -31,6 +32,7 @@ def pack(lanes: Lanes) -> bytes:
     """Everything that a stack needs to go on: weights, buffers, the rule's state, its position, and its record so far."""
     meta = {
         "specs": [s.hash for s in lanes.specs],
+        "params": list(lanes.params),
         "alive": lanes.alive,
         "step": lanes.step,
         "exploded": [[lane, step] for lane, step in lanes.exploded.items()],
@@ -57,11 +59,12 @@ def unpack(data: bytes, specs: Sequence[RunSpec], device: torch.device) -> Lanes
     def group(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
-    params = {n: t.to(device) for n, t in group("param/").items()}
-    state: dict[str, dict[str, Tensor]] = {n: {} for n in params}
+    # In the order in which they were: sums over all parameters would round differently in another.
+    params = {n: tensors[f"param/{n}"].to(device) for n in meta["params"]}
+    state: dict[str, State] = {n: {} for n in params}
     for path, value in group("state/").items():
         key, _, name = path.partition("/")
-        state[name][key] = value.to(device)
+        state.setdefault(name, {})[key] = value.to(device)
     return Lanes(
         specs=tuple(specs),
         alive=list(meta["alive"]),

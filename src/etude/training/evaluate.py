@@ -27,9 +27,10 @@ CHUNK = 1000
 def evaluate(lanes: Lanes, gradients: Gradients, task: Task, split: Split, limit: int | None) -> dict[str, Array]:
     """Mean loss and metrics of the K living lanes, each (K,), on the first ``limit`` examples of a split."""
     x, y = task.examples(split, limit)
+    weights = lanes.weights
     sums: dict[str, Array] = {}
     for xs, ys in _chunks(x, y):
-        out = gradients.outputs(lanes.params, lanes.buffers, xs)
+        out = gradients.outputs(weights, lanes.buffers, xs)
         for k, lane_out in enumerate(out):
             for name, value in _measure(lane_out, ys, task).items():
                 column = sums.setdefault(f"{split}_{name}", np.zeros(len(out)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,27 +21,26 @@ SHARPNESS_EXAMPLES = 1000
 """Training examples whose mean loss defines the sharpness: fixed, equal for all lanes."""
 
 
-def finish(lanes: Lanes, gradients: Gradients, task: Task) -> list[Trace]:
-    """Measure what is measured once, at the end, and judge every run of the stack."""
+def finish(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Trace]:
+    """Measure what is measured once, at the end, and judge every run of the stack, one after the other."""
     final: dict[int, dict[str, float]] = {lane: {} for lane in lanes.alive}
     if lanes.alive:
         columns = evaluate(lanes, gradients, task, "train", FINAL_EXAMPLES)
         columns |= evaluate(lanes, gradients, task, "validation", None)
         for row, lane in enumerate(lanes.alive):
             final[lane] = {name: float(values[row]) for name, values in columns.items()}
-    traces = [_trace(lanes, lane, final.get(lane, {})) for lane in range(len(lanes.specs))]
-    if "sharpness" in lanes.shared.measures:
-        for row, lane in enumerate(lanes.alive):
-            if not traces[lane].outcome.diverged:
-                traces[lane].final.update(_sharpness(lanes, row, task))
-    return traces
+    for lane in range(len(lanes.specs)):
+        trace = _trace(lanes, lane, final.get(lane, {}))
+        if "sharpness" in lanes.shared.measures and not trace.outcome.diverged:
+            trace.final.update(_sharpness(lanes, lanes.alive.index(lane), task))
+        yield trace
 
 
 def final_weights(lanes: Lanes) -> dict[str, Tensor]:
     """Parameters and buffers of the lanes that reached the end, named ``RUN/parameter``."""
     return {
         f"{lanes.specs[lane].hash}/{name}": tensor[row].contiguous().cpu()
-        for name, tensor in (lanes.params | lanes.buffers).items()
+        for name, tensor in (lanes.weights | lanes.buffers).items()
         for row, lane in enumerate(lanes.alive)
     }
 
@@ -62,7 +63,7 @@ def _trace(lanes: Lanes, lane: int, final: dict[str, float]) -> Trace:
 
 
 def _sharpness(lanes: Lanes, row: int, task: Task) -> dict[str, float]:
-    module = bound_module(task.init(lanes.shared.seed), lanes.params, lanes.buffers, row).eval()
+    module = bound_module(task.init(lanes.shared.seed), lanes.weights, lanes.buffers, row).eval()
     x, y = task.examples("train", SHARPNESS_EXAMPLES)
     with torch.enable_grad():
         value, error = sharpness(lambda: task.loss(module(x), y), list(module.parameters()))

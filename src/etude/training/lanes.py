@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from etude.core.errors import ExecutionError
-from etude.core.rule import State
+from etude.core.rule import AveragedRule, State
 from etude.core.spec import RunSpec
 from etude.core.task import Task
 from etude.training.gradients.base import Params
+from etude.training.rules.joint import joint
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Lanes:
         alive: Indices into ``specs`` of the K lanes still in the stack, ascending.
         params: Parameters, each (K, ...).
         buffers: Buffers of the model and its frozen parameters, each (K, ...).
-        state: State of the update rule, per parameter, each (K, ...).
+        state: State of the update rule, per parameter, each (K, ...); what a rule keeps per lane is under ``WHOLE``, each (K,).
         step: Updates made so far.
         losses: Training loss before each step, (T, N), NaN where a lane has not been.
         evaluations: Evaluation columns, each (E, N), NaN where a lane has not been; and ``"step"``, (E,).
@@ -51,6 +52,15 @@ class Lanes:
     def shared(self) -> RunSpec:
         """A spec that stands for what all lanes share."""
         return self.specs[0]
+
+    @property
+    def weights(self) -> Params:
+        """Parameters to evaluate, each (K, ...): those in training, unless the rule's result is an average of them."""
+        rule = self.shared.rule
+        if not isinstance(rule, AveragedRule):
+            return self.params
+        with torch.no_grad():
+            return {n: rule.evaluation(p, self.state[n]) for n, p in self.params.items()}
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows of the stack (compaction)."""
@@ -77,7 +87,7 @@ def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
         alive=list(range(lanes)),
         params=params,
         buffers={n: stacked(b) for n, b in fixed},
-        state={n: specs[0].rule.init(p) for n, p in params.items()},
+        state=joint(specs[0].rule).init_all(params),
         losses=torch.full((specs[0].steps, lanes), torch.nan, dtype=next(iter(params.values())).dtype),
     )
 

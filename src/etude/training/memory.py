@@ -12,6 +12,7 @@ from etude.core.spec import RunSpec
 from etude.core.task import Task
 from etude.training.engine import Engine
 from etude.training.evaluate import CHUNK
+from etude.training.rules.joint import joint
 
 WORKING_COPIES = 3
 """Tensors of the parameters' size that live during a step besides the rule's state: weights, gradient, one temporary."""
@@ -22,7 +23,8 @@ def bytes_per_lane(task: Task, spec: RunSpec, engine: Engine) -> int:
     module = task.init(spec.seed)
     params = list(module.parameters())
     weights = sum(p.numel() * p.element_size() for p in params)
-    state = sum(v.numel() * v.element_size() for p in params for v in spec.rule.init(p.detach()).values())
+    states = joint(spec.rule).init_all({n: p.detach()[None] for n, p in module.named_parameters() if p.requires_grad})
+    state = sum(v.numel() * v.element_size() for s in states.values() for v in s.values())
     record = spec.steps * 8
     activations = _activation_bytes(task, module, spec) if engine is Engine.STACK else 0
     return WORKING_COPIES * weights + state + record + activations

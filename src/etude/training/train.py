@@ -14,6 +14,7 @@ from etude.training.divergence import explosion_limit
 from etude.training.evaluate import CURVE_EXAMPLES, evaluate
 from etude.training.gradients.base import Gradients
 from etude.training.lanes import Lanes, lr_table
+from etude.training.rules.joint import joint
 
 CHUNK = 50
 """Most steps between two looks at the losses: lanes are independent, so leaving late costs time but changes no bit."""
@@ -34,6 +35,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
     Between two items the lanes are consistent: they may be saved, and another process may continue them to the same bits.
     """
     spec = lanes.shared
+    rule = joint(spec.rule)
     rates = lr_table(lanes)
     if lanes.step == 0 and not lanes.evaluations:
         _evaluate(lanes, gradients, task)
@@ -47,8 +49,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
             if spec.clip_norm is not None:
                 clip_(grads, spec.clip_norm)
             with torch.no_grad():
-                for name, param in lanes.params.items():
-                    spec.rule.update(param, grads[name], lanes.state[name], rates[name][t], t)
+                rule.update_all(lanes.params, grads, lanes.state, {n: r[t] for n, r in rates.items()}, t)
             losses.append(loss)
 
         lanes.step = stop

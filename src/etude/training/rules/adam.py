@@ -1,4 +1,4 @@
-"""Adam and AdamW."""
+"""Adam, AdamW and AMSGrad."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from etude.core.errors import SpecError
-from etude.training.rules.checks import check_at_least_zero, check_fraction
+from etude.training.rules.checks import check_moments
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +49,7 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_moments(self.beta1, self.beta2, self.eps, self.weight_decay)
 
     def init(self, param: Tensor) -> State:
         """Zero moments."""
@@ -60,7 +59,7 @@ class Adam:
         """Make one step in place."""
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
-        _adam_step(self, param, grad, state, lr, step)
+        _step(self, param, state, _moments(self, grad, state), lr, step)
 
 
 @final
@@ -98,7 +97,7 @@ class AdamW:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_moments(self.beta1, self.beta2, self.eps, self.weight_decay)
 
     def init(self, param: Tensor) -> State:
         """Zero moments."""
@@ -108,22 +107,68 @@ class AdamW:
         """Make one step in place."""
         if self.weight_decay:
             param.mul_(1 - lr * self.weight_decay)
-        _adam_step(self, param, grad, state, lr, step)
+        _step(self, param, state, _moments(self, grad, state), lr, step)
 
 
-def _adam_step(rule: Adam | AdamW, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
-    first, second = state["first"], state["second"]
-    first.mul_(rule.beta1).add_(grad, alpha=1 - rule.beta1)
-    second.mul_(rule.beta2).addcmul_(grad, grad, value=1 - rule.beta2)
+@final
+@dataclass(frozen=True)
+class AMSGrad:
+    r"""AMSGrad: Adam divided by the largest second moment so far, so that no weight's step grows back.
+
+    .. math::
+        V_t = \max(V_{t-1}, v_t), \qquad
+        w_{t+1} = w_t - \eta_t \frac{m_t / (1-\beta_1^{t+1})}{\sqrt{V_t / (1-\beta_2^{t+1})} + \epsilon}
+
+    with the moments of ``Adam``, decay coupled. Under plain Adam a rare large gradient is forgotten after some 1/(1−β₂)
+    steps, and the steps grow again: the case in which it does not converge. As in torch, and unlike the paper, both moments
+    are corrected for their zero start.
+
+    Attributes:
+        beta1: Decay of the first moment, in [0, 1).
+        beta2: Decay of the second moment, in [0, 1).
+        eps: ε > 0, outside the root.
+        weight_decay: λ ≥ 0, coupled: it enters the gradient.
+
+    Raises:
+        SpecError: When a hyperparameter is out of range.
+
+    References:
+        Reddi, Kale & Kumar (2018), On the convergence of Adam and beyond, algorithm 2. arXiv:1904.09237.
+
+    Example:
+        >>> AMSGrad().beta1
+        0.9
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_moments(self.beta1, self.beta2, self.eps, self.weight_decay)
+
+    def init(self, param: Tensor) -> State:
+        """Zero moments and maximum."""
+        return {name: param.new_zeros(param.shape) for name in ("first", "second", "largest")}
+
+    def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+        """Make one step in place."""
+        if self.weight_decay:
+            grad.add_(param, alpha=self.weight_decay)
+        second = _moments(self, grad, state)
+        state["largest"].copy_(state["largest"].maximum(second))
+        _step(self, param, state, state["largest"], lr, step)
+
+
+def _moments(rule: Adam | AdamW | AMSGrad, grad: Tensor, state: State) -> Tensor:
+    """Move both moments; the second."""
+    state["first"].mul_(rule.beta1).add_(grad, alpha=1 - rule.beta1)
+    return state["second"].mul_(rule.beta2).addcmul_(grad, grad, value=1 - rule.beta2)
+
+
+def _step(rule: Adam | AdamW | AMSGrad, param: Tensor, state: State, second: Tensor, lr: Tensor, step: int) -> None:
     correction1 = 1 - rule.beta1 ** (step + 1)
     correction2 = 1 - rule.beta2 ** (step + 1)
     scale = second.sqrt().div_(math.sqrt(correction2)).add_(rule.eps)
-    param.addcmul_(first / scale, lr, value=-1 / correction1)
-
-
-def _check(rule: Adam | AdamW) -> None:
-    check_fraction("beta1", rule.beta1)
-    check_fraction("beta2", rule.beta2)
-    check_at_least_zero("weight_decay", rule.weight_decay)
-    if not rule.eps > 0:
-        raise SpecError(f"needs eps > 0, got {rule.eps}: 1e-8 is usual")
+    param.addcmul_(state["first"] / scale, lr, value=-1 / correction1)
