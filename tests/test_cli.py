@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from etude.core.errors import SpecError
 from etude.studies.spec import StudySpec, make_spec, parse_grid, read_toml
+from etude.studies.stored import read_stored
 
 FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "20", "--batch-size", "32", "--workers", "0")
 CONVERGENCE = {"best_lr", "basin", "edge", "recommended_lr", "sensitivity"}
@@ -413,8 +414,6 @@ def test_a_file_of_options_and_flags_combine_and_flags_win(place, etude_says, mo
         etude_says("run", "convergence", "--spec", "study.toml", "--steps", "10", "--workers", "0", "--out", folder)[0]
         == 0
     )
-    from etude.studies.stored import read_stored
-
     spec = read_stored(folder).spec
     assert (spec.lr, spec.seeds, spec.steps, spec.batch_size, spec.hidden) == ("0.01:1:4", 2, 10, 32, (8, 4))
     assert spec.data == "digits"
@@ -426,12 +425,13 @@ def test_a_task_of_ones_own_runs_to_its_report(place, etude_says, name):
     words = ("run", "convergence", "--task", f"tasks.py:{name}", *FLAGS[:-4], "--batch-size", "16", "--workers", "0")
     code, out, _ = etude_says(*words, "--out", folder)
     assert code == 0
-    assert f"tasks.py:{name}" in out
+    assert "Report" in out
+    assert read_stored(folder).spec.task == f"tasks.py:{name}"
     assert (folder / "report.html").stat().st_size < 7 * 2**20
     (place / "tasks.py").write_text(TASKS.replace("manual_seed(0)", "manual_seed(1)"))
     code, _, err = etude_says(*words, "--out", folder)
     assert code == 2
-    assert "task_fingerprint was " in err
+    assert "fingerprint of data, model and loss was " in err
 
 
 BLOCK_TORCH = """

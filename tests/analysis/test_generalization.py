@@ -21,7 +21,7 @@ def both(make_run):
     def build(train, validation, sharpness=None, seeds=5, scatter=0.005):
         rng = np.random.default_rng(0)
         runs = []
-        for i, lr in enumerate(LRS):
+        for i, lr in enumerate(2.0 ** np.arange(len(train))):
             for s in range(seeds):
                 final = {"train_loss": train[i] + scatter * rng.normal()}
                 final["validation_loss"] = validation[i] + scatter * rng.normal()
@@ -73,14 +73,22 @@ def test_the_correlation_has_the_sign_that_was_put_in(both, sign):
 
 
 def test_hardly_trained_learning_rates_do_not_decide_the_correlation(both):
-    train = np.array([1.9, 1.5, 0.1, 0.1, 0.1, 0.1])
-    table = both(train, 0.5 + 0.0 * train, np.exp(np.arange(6.0)))
+    train = np.array([1.9, 1.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    table = both(train, 0.5 + 0.0 * train, np.exp(np.arange(8.0)))
     found = sharpness_correlation(table, table.final("validation_loss"), OPTIONS)
-    assert found.lrs == tuple(LRS[2:])
+    assert found.lrs == tuple(table.lrs[2:])
+
+
+def test_few_learning_rates_widen_the_interval_though_the_seeds_agree(both):
+    rank = np.array([0, 2, 1, 4, 3, 5.0])
+    table = both(FLAT_TRAIN, 0.5 + 0.1 * rank, np.exp(0.5 * np.arange(6)))
+    found = sharpness_correlation(table, table.final("validation_loss"), OPTIONS)
+    assert found.estimate == pytest.approx(0.886, abs=0.01)
+    assert found.interval[0] < 0.2
 
 
 def test_too_few_learning_rates_give_no_correlation(both):
-    train = np.array([1.9, 1.9, 1.9, 0.1, 0.1, 0.1])
+    train = np.array([1.9, 0.1, 0.1, 0.1, 0.1, 0.1])
     table = both(train, train, np.exp(np.arange(6.0)))
     assert sharpness_correlation(table, table.final("validation_loss"), OPTIONS) is None
 

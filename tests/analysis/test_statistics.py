@@ -9,6 +9,7 @@ from scipy import stats
 from etude.analysis.statistics import (
     block_test,
     percentile_interval,
+    rank_correlation_interval,
     resample_seeds,
     resampled_interval,
     resampled_means,
@@ -123,3 +124,15 @@ def test_the_block_test_errs_as_often_as_it_says(seeds):
     shared = rng.normal(0, 3, (500, 1, seeds))
     p = np.array([block_test(v) for v in rng.normal(size=(500, 14, seeds)) + shared])
     assert 0.02 <= (p < 0.05).mean() <= 0.08
+
+
+def test_the_interval_of_a_rank_correlation_covers_it_and_knows_nothing_from_three_pairs():
+    rng = np.random.default_rng(3)
+    truth = 6 / np.pi * np.arcsin(0.6 / 2)  # Spearman's rho of a normal pair with correlation 0.6
+    covered = 0
+    for _ in range(400):
+        a, noise = rng.normal(size=(2, 20))
+        low, high = rank_correlation_interval(spearman(a, 0.6 * a + 0.8 * noise), 20)
+        covered += low <= truth <= high
+    assert covered / 400 > 0.91
+    assert rank_correlation_interval(1.0, 3) == (-1.0, 1.0)

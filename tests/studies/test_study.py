@@ -13,6 +13,7 @@ import etude
 from etude.core.errors import LockedError, SpecError, TaskError
 from etude.storage.writer import StudyWriter
 from etude.studies import shards
+from etude.studies.stored import FINGERPRINT
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -121,8 +122,8 @@ def test_the_default_folder_follows_from_the_options():
 def test_a_study_that_is_being_written_is_refused(tmp_path, tiny):
     study = etude.Study("convergence", out=tmp_path / "s", **tiny)
     study.run(workers=0)
-    stored = study.spec.stored() | {"task_fingerprint": "?"}
-    with pytest.raises(SpecError, match="task_fingerprint was"):
+    stored = study.spec.stored() | {FINGERPRINT: "?"}
+    with pytest.raises(SpecError, match="fingerprint of data, model and loss was"):
         StudyWriter.create_or_open(tmp_path / "s", stored)
     from etude.storage.lock import WriterLock
 

@@ -41,7 +41,7 @@ def test_the_calibration_takes_the_stack_only_when_it_is_clearly_faster(
     stack: float,
     expected: Engine,
 ) -> None:
-    seconds = {Engine.LOOP: 1.0, Engine.STACK: stack}
+    seconds = {Engine.LOOP: 1e-4, Engine.STACK: stack * 1e-4}
     monkeypatch.setattr(engine_module, "_seconds_per_step", lambda _task, _specs, engine: seconds[engine])
     choice = choose_engine(task_of("cnn"), [spec_of(0.1)], Engine.AUTO)
     assert choice.engine is expected
@@ -49,11 +49,21 @@ def test_the_calibration_takes_the_stack_only_when_it_is_clearly_faster(
 
 
 def test_a_real_calibration_gives_an_engine_that_trains(
-    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec]
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine_module, "OVERHEAD_SECONDS", float("inf"))
     choice = choose_engine(task_of("cnn-bn"), [spec_of(0.1)] * 3, Engine.AUTO)
     assert choice.reason.key == "engine.calibrated"
     assert choice.reason.values["ratio"] > 0  # type: ignore[operator]
+
+
+def test_a_step_that_is_all_arithmetic_is_not_tried_on_the_stack(
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "OVERHEAD_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "_obstacle", None)
+    choice = choose_engine(task_of("cnn"), [spec_of(0.1)], Engine.AUTO)
+    assert (choice.engine, choice.reason.key) == (Engine.LOOP, "engine.arithmetic")
 
 
 def test_dropout_is_found_and_sent_to_the_loop(

@@ -17,6 +17,7 @@ from etude.analysis.statistics import (
     Counts,
     means,
     percentile_interval,
+    rank_correlation_interval,
     resample_seeds,
     resampled_means,
     spearman,
@@ -27,6 +28,10 @@ from etude.core.errors import SpecError
 from etude.core.trace import Array
 
 Interval = tuple[float, float]
+
+
+_FEWEST_POINTS = 6
+"""Learning rates below which a perfect order is no evidence: of five it comes about by chance once in sixty."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,10 @@ def _measured(values: Array, options: SweepOptions) -> Measured:
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's rank correlation across learning rates, with an interval from resampled seeds."""
+    """Spearman's rank correlation across learning rates.
+
+    The interval covers both what other seeds would give and what other learning rates would.
+    """
 
     estimate: float
     interval: Interval
@@ -82,7 +90,7 @@ def sharpness_correlation(table: SweepTable, against: Array, options: SweepOptio
     that was hardly trained is flat and bad, and would decide the sign.
 
     Returns:
-        ``None`` with fewer than four such learning rates or fewer than two seeds.
+        ``None`` with fewer than six such learning rates or fewer than two seeds.
     """
     sharpness = table.final("sharpness")
     sharp = np.log(np.where(sharpness > 0, sharpness, np.nan))
@@ -90,7 +98,7 @@ def sharpness_correlation(table: SweepTable, against: Array, options: SweepOptio
     complete = np.isfinite(sharp).all(axis=1) & np.isfinite(against).all(axis=1)
     rows = np.flatnonzero(trained & complete & ~table.diverged.any(axis=1))
     seeds = len(table.seeds)
-    if len(rows) < 4 or seeds < 2:
+    if len(rows) < _FEWEST_POINTS or seeds < 2:
         return None
     estimate = spearman(means(sharp[rows]), means(against[rows]))
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
@@ -98,7 +106,9 @@ def sharpness_correlation(table: SweepTable, against: Array, options: SweepOptio
     sample = np.asarray([spearman(a, b) for a, b in pairs])
     if not (np.isfinite(estimate) and np.isfinite(sample).all()):
         return None
-    interval = percentile_interval(sample, sample, seeds, options.confidence)
+    by_seed = percentile_interval(sample, sample, seeds, options.confidence)
+    by_point = rank_correlation_interval(estimate, len(rows), options.confidence)
+    interval = (min(by_seed[0], by_point[0]), max(by_seed[1], by_point[1]))
     return RankCorrelation(estimate, interval, tuple(float(lr) for lr in table.lrs[rows]))
 
 

@@ -215,6 +215,14 @@ def _around(centre: int, usable: NDArray[np.bool_], level: Array) -> Indices:
     return np.arange(left, right + 1, dtype=np.intp)
 
 
+def _unbroken(centre: int, mask: NDArray[np.bool_]) -> Indices:
+    """Indices around ``centre`` up to the first that is not in the mask; the centre always is."""
+    out = np.flatnonzero(~mask)
+    left = out[out < centre].max(initial=-1) + 1
+    right = out[out > centre].min(initial=len(mask))
+    return np.arange(left, right, dtype=np.intp)
+
+
 def _two_sided(at: Array, distance: float) -> bool:
     return bool(len(at)) and bool(at.min() <= -distance and at.max() >= distance)
 
@@ -268,7 +276,7 @@ def _interval(
     if seeds < 2:
         return None, "none"
     if seeds < FEW_SEEDS:
-        inside = np.flatnonzero(alike)
+        inside = _unbroken(int(np.argmin(means(losses))), alike & ~table.diverged.any(axis=1))
         first, last = int(inside[0]), int(inside[-1])
         return (float(2 ** _cell(x, first)[0]), float(2 ** _cell(x, last)[1])), "alike"
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)

@@ -7,7 +7,7 @@ import numpy as np
 from etude.core.message import Message, Value
 from etude.core.record import from_plain
 from etude.report.page import Fact
-from etude.studies.stored import StoredStudy
+from etude.studies.stored import FINGERPRINT, StoredStudy
 
 NARROWING = "plan.edge"
 
@@ -15,10 +15,10 @@ NARROWING = "plan.edge"
 def subtitle(study: StoredStudy) -> Message:
     """What was trained, on what, how often."""
     spec = study.spec
-    model = spec.task or "-".join([spec.model, *(f"{h}" for h in spec.hidden)])
+    model = "-".join([spec.model, *(f"{h}" for h in spec.hidden)]) if spec.data else study.task
     values: dict[str, Value] = {
         "model": model,
-        "rule": _rule(study),
+        "rule": ", ".join([_rule(study), *_extras(study)]),
         "lrs": len(study.table.lrs),
         "seeds": len(study.table.seeds),
         "steps": study.horizon,
@@ -67,7 +67,7 @@ def provenance(study: StoredStudy) -> tuple[Fact, ...]:
         Fact(Message("study.provenance.engine"), str(study.engine["engine"])),
         Fact(Message("study.provenance.why"), from_plain(study.engine["reason"])),
         Fact(Message("study.provenance.created"), study.info.created),
-        Fact(Message("study.provenance.task"), str(study.info.spec.get("task_fingerprint", "?"))),
+        Fact(Message("study.provenance.task"), str(study.info.spec.get(FINGERPRINT, "?"))),
     )
 
 
@@ -82,3 +82,8 @@ def _rule(study: StoredStudy) -> str:
     shown = [f"{name} {value:g}" for name, value in vars(rule).items() if value and not isinstance(value, bool)]
     shown += [name for name, value in vars(rule).items() if value is True]
     return f"{type(rule).__name__} ({', '.join(shown)})" if shown else type(rule).__name__
+
+
+def _extras(study: StoredStudy) -> list[str]:
+    schedule, clip = study.spec.schedule, study.spec.clip
+    return [*([] if schedule == "constant" else [schedule]), *([] if clip is None else [f"clip {clip:g}"])]

@@ -90,6 +90,15 @@ class StudySpec(BaseModel):
     def _hidden_is_a_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("lr", mode="before")
+    @classmethod
+    def _lr_is_text(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) == 3:
+            return ":".join(map(str, value))
+        if not isinstance(value, str):
+            raise ValueError(f"a grid of learning rates is LOW:HIGH:N, got {value!r}: write for example '1e-4:1:24'")
+        return value
+
     @field_validator("lr")
     @classmethod
     def _lr_is_a_grid(cls, value: str) -> str:
@@ -236,10 +245,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path} is no TOML ({error}): correct it there") from None
 
 
+_OTHER_NAMES = {
+    "learning_rate": ["lr"],
+    "lrs": ["lr"],
+    "wd": ["weight_decay"],
+    "clip_norm": ["clip"],
+    "dataset": ["data"],
+}
+
+
 def _sentence(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if part != "function-after")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, StudySpec.model_fields, n=1)
+        near = _OTHER_NAMES.get(key) or difflib.get_close_matches(key, StudySpec.model_fields, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(StudySpec.model_fields)}"
         return f"there is no option {key!r}: {hint}"
     if error["type"] == "value_error":

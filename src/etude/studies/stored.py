@@ -21,7 +21,7 @@ from etude.studies.spec import StudySpec, make_spec
 
 ROUND = "round-{}"
 ENGINE = "engine"
-FINGERPRINT = "task_fingerprint"
+FINGERPRINT = "fingerprint of data, model and loss"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,7 @@ class StoredStudy:
         folder: Where it lies.
         spec: Its options.
         info: When, by which version and on what it was begun.
+        task: Name of the task.
         engine: Which engine computed it, and why that one.
         rounds: What each round ran: learning rates, and the reasons for them.
         horizon: Steps of each run that does not diverge before.
@@ -42,6 +43,7 @@ class StoredStudy:
     folder: Path
     spec: StudySpec
     info: StudyInfo
+    task: str
     engine: dict[str, Any]
     rounds: tuple[dict[str, Any], ...]
     horizon: int
@@ -103,7 +105,7 @@ def read_stored(folder: Path) -> StoredStudy:
         engine = reader.plan(ENGINE) or {}
     _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)])
     _check_sentences(folder, info, [from_plain(reason) for later in rounds for reason in later["reasons"]])
-    return StoredStudy(folder, spec, info, engine, tuple(rounds), specs[0].steps, table, findings)
+    return StoredStudy(folder, spec, info, specs[0].task.name, engine, tuple(rounds), specs[0].steps, table, findings)
 
 
 def _check_sentences(folder: Path, info: StudyInfo, messages: Sequence[Message]) -> None:

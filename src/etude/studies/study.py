@@ -39,6 +39,9 @@ class Answer:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
     @cached_property
     def stored(self) -> StoredStudy:
         """The study's runs and findings."""
@@ -108,7 +111,7 @@ class Study:
         else:
             options["task"] = self.task.name if self.task else task
         self.spec: StudySpec = make_spec({"etude": etude} | options)
-        self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec)
+        self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec, self.task)
 
     def run(
         self,
@@ -139,7 +142,7 @@ class Study:
         from etude.training.engine import Engine
 
         if workers is None:
-            workers = len(os.sched_getaffinity(0)) if device == "cpu" else 0
+            workers = _cpus() if device == "cpu" else 0
         if workers < 0:
             raise SpecError(f"needs workers >= 0, got {workers}: 0 trains in this process")
         if workers and device != "cpu":
@@ -160,7 +163,15 @@ def _made_in_python(task: Task | str | None) -> TypeGuard[Task]:
     return isinstance(task, Task)
 
 
-def _folder_name(spec: StudySpec) -> str:
+def _folder_name(spec: StudySpec, task: Task | None) -> str:
+    """Named after the options and the task's content: an edited network gets a folder of its own."""
+    file = Path((spec.task or "").rpartition(":")[0])
+    content = task.fingerprint if task else file.read_bytes().hex() if file.is_file() else ""
     name = spec.data or Path((spec.task or "").rpartition(":")[0] or (spec.task or "")).stem
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name).strip("-") or "task"
-    return f"{spec.etude}-{safe[:40]}-{content_hash(spec.stored())[:6]}"
+    return f"{spec.etude}-{safe[:40]}-{content_hash([spec.stored(), content])[:6]}"
+
+
+def _cpus() -> int:
+    """CPUs that this process may use; Linux alone knows that they may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -95,6 +95,10 @@ class Task:
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
+    def __repr__(self) -> str:
+        sizes = f"{self.size('train')} training and {self.size('validation')} validation examples"
+        return f"Task({self.name!r}, {sizes}, loss {_described(self.criterion)})"
+
     def init(self, seed: int) -> nn.Module:
         """A model initialized after ``torch.manual_seed(seed)``, in training mode; the global generator is restored.
 
