@@ -15,6 +15,7 @@ from etude.schedules.chain import chain
 from etude.schedules.cosine import Cosine
 from etude.schedules.warmup import warmup
 from etude.tasks.task import Task
+from etude.training import train as train_module
 from etude.training.checkpoint import pack, unpack
 from etude.training.engine import Engine, make_gradients
 from etude.training.finish import finish
@@ -129,7 +130,7 @@ def test_a_lane_that_explodes_leaves_the_stack_and_changes_no_neighbour(
     alone = trained(task, healthy, Engine.STACK)
     assert_same_bits(lanes, 0, alone, 0)
     assert_same_bits(lanes, 2, alone, 1)
-    traces = finish(lanes, make_gradients(task, 3, Engine.STACK), task)
+    traces = list(finish(lanes, make_gradients(task, 3, Engine.STACK), task))
     assert [t.outcome.diverged for t in traces] == [False, True, False]
     assert len(traces[1].per_step["loss"]) == traces[1].outcome.step + 1
     assert not np.isfinite(traces[1].per_step["loss"][-1]) or abs(traces[1].per_step["loss"][-1]) > 1e6
@@ -142,7 +143,7 @@ def test_a_stack_in_which_every_lane_explodes_ends_early(
     lanes = trained(task, [spec_of(1e30, steps=500), spec_of(1e35, steps=500)], Engine.STACK)
     assert lanes.alive == []
     assert lanes.step < 500
-    traces = finish(lanes, make_gradients(task, 3, Engine.STACK), task)
+    traces = list(finish(lanes, make_gradients(task, 3, Engine.STACK), task))
     assert all(t.outcome.reason == "exploded" and t.final == {} for t in traces)
 
 
@@ -167,6 +168,20 @@ def test_a_stack_continued_from_any_pause_ends_at_the_same_bits(
             pass
         for k in range(len(specs)):
             assert_same_bits(whole, k, resumed, k)
+
+
+def test_how_often_the_losses_are_looked_at_changes_no_bit(
+    task_of: Callable[[str, torch.dtype], Task], spec_of: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_of("mlp", torch.float32)
+    specs = [spec_of(lr, steps=40) for lr in (0.01, 1e30, 0.1)]
+    seldom = trained(task, specs, Engine.STACK)
+    monkeypatch.setattr(train_module, "CHUNK_SECONDS", 0.0)
+    lanes = start_lanes(specs, task)
+    assert len(list(train(lanes, make_gradients(task, 3, Engine.STACK), task))) == 40
+    for k in range(3):
+        assert_same_bits(seldom, k, lanes, k)
+    assert seldom.exploded == lanes.exploded
 
 
 def test_dropout_gives_every_lane_of_a_seed_the_same_masks_and_leaves_the_global_generator_alone(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from etude.core.task import Task
 from etude.training.clip import clip_
@@ -16,8 +18,11 @@ from etude.training.gradients.base import Gradients
 from etude.training.lanes import Lanes, lr_table
 from etude.training.rules.joint import joint
 
-CHUNK = 50
+CHUNK_STEPS = 50
 """Most steps between two looks at the losses: lanes are independent, so leaving late costs time but changes no bit."""
+
+CHUNK_SECONDS = 0.5
+"""Longest time between two looks, for the same reason free to vary: whoever asks to stop should not wait."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,11 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
         _evaluate(lanes, gradients, task)
 
     while lanes.step < spec.steps and lanes.alive:
-        start, stop = lanes.step, _chunk_end(lanes.step, spec.evaluate_every, spec.steps)
-        losses = []
-        for t in range(start, stop):
+        start, pause = lanes.step, time.monotonic() + CHUNK_SECONDS
+        stop = min(start + CHUNK_STEPS, (start // spec.evaluate_every + 1) * spec.evaluate_every, spec.steps)
+        losses: list[Tensor] = []
+        while lanes.step < stop and (not losses or time.monotonic() < pause):
+            t = lanes.step
             x, y = task.batch(spec.seed, t, spec.batch_size)
             loss, grads = gradients(lanes.params, lanes.buffers, x, y, _step_seed(spec.seed, t))
             if spec.clip_norm is not None:
@@ -51,19 +58,15 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
             with torch.no_grad():
                 rule.update_all(lanes.params, grads, lanes.state, {n: r[t] for n, r in rates.items()}, t)
             losses.append(loss)
+            lanes.step += 1
 
-        lanes.step = stop
         trained = len(lanes.alive)
-        lanes.losses[start:stop, lanes.alive] = torch.stack(losses).cpu()
+        lanes.losses[start : lanes.step, lanes.alive] = torch.stack(losses).cpu()
         if _drop_exploded(lanes, start):
             rates = lr_table(lanes)
-        if lanes.alive and (stop % spec.evaluate_every == 0 or stop == spec.steps):
+        if lanes.alive and (lanes.step % spec.evaluate_every == 0 or lanes.step == spec.steps):
             _evaluate(lanes, gradients, task)
-        yield Progress(trained * (stop - start), len(lanes.alive), len(lanes.exploded))
-
-
-def _chunk_end(step: int, every: int, steps: int) -> int:
-    return min(step + CHUNK, (step // every + 1) * every, steps)
+        yield Progress(trained * len(losses), len(lanes.alive), len(lanes.exploded))
 
 
 def _step_seed(seed: int, step: int) -> int:
