@@ -1,0 +1,124 @@
+"""A schedule in the terminal: a curve, a few numbers, what is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from etude.report.numbers import number
+
+_WIDTH, _HEIGHT = 64, 12  # cells; each holds 2 × 4 dots
+_BRAILLE = 0x2800
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # [row from the top][column]
+_STYLES = ("cyan", "yellow")
+_MARGIN = 9
+
+
+@final
+@dataclass(frozen=True)
+class Curve:
+    """A learning rate at every step.
+
+    Attributes:
+        name: What the legend calls it.
+        lrs: Learning rate of each step, at least one.
+        remarks: What is odd about it, one sentence each.
+    """
+
+    name: str
+    lrs: tuple[float, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def print_schedules(curves: Sequence[Curve], console: Console) -> None:
+    """Print one or two curves in one frame, a table of both, and the remarks; names are never read as markup."""
+    for line in _frame(curves):
+        console.print(line, soft_wrap=True)
+    console.print()
+    console.print(_table(curves))
+    for curve in curves:
+        for remark in curve.remarks:
+            which = f"{curve.name}: " if len(curves) > 1 else ""
+            console.print(Text(f"! {which}{remark}", style="yellow"))
+
+
+def canvas(
+    lrs: Sequence[float], top: float, horizon: int, width: int = _WIDTH, height: int = _HEIGHT
+) -> list[list[int]]:
+    """A curve as dots: cells [height][width], each the bits of a braille pattern, 0 where nothing is drawn.
+
+    Every dot column spans the range of the steps that fall into it, and reaches to the one before, so that peaks and
+    jumps stay visible however many steps there are.
+
+    Args:
+        lrs: Learning rate of each step.
+        top: What the upper margin stands for, positive; the lower one is 0.
+        horizon: Number of steps that the whole width stands for, at least ``len(lrs)``.
+        width: Of the frame [cells].
+        height: Of the frame [cells].
+    """
+    cells = [[0] * width for _ in range(height)]
+    columns, rows = 2 * width, 4 * height
+    before: int | None = None
+    for x in range(columns):
+        start = x * horizon // columns
+        steps = lrs[start : max((x + 1) * horizon // columns, start + 1)]
+        if not steps:
+            break
+        levels = [min(round(lr / top * (rows - 1)), rows - 1) for lr in (min(steps), max(steps))]
+        low, high = levels[0], levels[1]
+        if before is not None:
+            low, high = min(low, before + 1) if before < low else low, max(high, before - 1) if before > high else high
+        for level in range(low, high + 1):
+            row = rows - 1 - level
+            cells[row // 4][x // 2] |= _DOTS[row % 4][x % 2]
+        before = round(steps[-1] / top * (rows - 1))
+    return cells
+
+
+def _frame(curves: Sequence[Curve]) -> list[Text]:
+    top = max(max(curve.lrs) for curve in curves) or 1.0
+    horizon = max(len(curve.lrs) for curve in curves)
+    drawn = [canvas(curve.lrs, top, horizon) for curve in curves]
+    labels = {0: number(top), _HEIGHT // 2: number(top / 2), _HEIGHT - 1: "0"}
+    lines = []
+    for row in range(_HEIGHT):
+        line = Text(f"{('η ' if row == 0 else '') + labels.get(row, ''):>{_MARGIN}} │")
+        for column in range(_WIDTH):
+            line.append(*_cell([cells[row][column] for cells in drawn]))
+        lines.append(line)
+    last = str(horizon)
+    lines.append(Text(" " * (_MARGIN + 1) + "└" + "─" * _WIDTH))
+    lines.append(Text(" " * (_MARGIN + 2) + "0" + f"step {last}".rjust(_WIDTH - 1)))
+    if len(curves) > 1:
+        legend = Text(" " * (_MARGIN + 2))
+        legend.append("⣿ ", _STYLES[0]).append(f"{curves[0].name}   ").append("· ", _STYLES[1]).append(curves[1].name)
+        lines.append(legend)
+    return lines
+
+
+def _cell(bits: Sequence[int]) -> tuple[str, str]:
+    """Character and style of a cell: the first curve in dots, the second, where it is alone, as a point."""
+    if bits[0]:
+        return chr(_BRAILLE + bits[0]), _STYLES[0]
+    return ("·", _STYLES[1]) if any(bits) else (" ", "")
+
+
+def _table(curves: Sequence[Curve]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("step", justify="right")
+    for curve in curves:
+        table.add_column(Text("η" if len(curves) == 1 else curve.name), justify="right")
+    horizon = max(len(curve.lrs) for curve in curves)
+    for step in sorted({0, min(1, horizon - 1), *(horizon * tenth // 10 for tenth in range(1, 10)), horizon - 1}):
+        table.add_row(str(step), *(number(c.lrs[step]) if step < len(c.lrs) else "" for c in curves))
+    table.add_section()
+    table.add_row("largest", *(f"{number(max(c.lrs))} at {c.lrs.index(max(c.lrs))}" for c in curves))
+    table.add_row("mean", *(number(sum(c.lrs) / len(c.lrs)) for c in curves))
+    return table
