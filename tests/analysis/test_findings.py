@@ -218,3 +218,11 @@ def test_what_one_seed_measured_is_told_without_an_interval(make_run):
     found = check(generalization_findings(SweepTable.of(runs), OPTIONS))
     assert found["sharpness"].statement.key == "sharpness.one_seed"
     assert found["generalization_gap"].statement.key == "generalization_gap.unmeasured"
+
+
+def test_a_range_in_which_everything_diverged_has_no_sensitivity(table_of):
+    losses = [[0.5] * 5, [0.3] * 5, [0.4] * 5, [X] * 5, [X] * 5, [X] * 5]
+    options = replace(OPTIONS, lr_range=(8.0, 32.0))
+    findings = check(convergence_findings(table_of(LRS, losses), options))
+    assert findings["sensitivity"].verdict is Verdict.INCONCLUSIVE
+    assert findings["sensitivity"].statement.key == "cannot_say.diverged"

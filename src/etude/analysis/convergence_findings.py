@@ -179,6 +179,8 @@ def sensitivity_finding(table: SweepTable, reading: SweepReading, options: Sweep
     objection = reading.evidence.against_curve or few_seeds(table, 2)
     if objection is None and len(grid) < 2:
         objection = Message("cannot_say.grid", {"points": len(grid), "low": low, "high": high})
+    if objection is None and table.diverged[inside].all():
+        objection = Message("cannot_say.diverged", {"low": low, "high": high})
     if objection is not None:
         return cannot_say(table, "sensitivity", question, objection, LOSS, details)
     initial, seeds = reading.optimum.initial, len(table.seeds)

@@ -97,7 +97,7 @@ def standing_line(status: Standing) -> str:
         "" if status.seconds_left is None or status.done == status.runs else f", {_duration(status.seconds_left)} left"
     )
     return (
-        f"round {status.round}: {status.done} of {status.runs} runs done, {status.alive} lanes alive, "
+        f"round {status.round}: {status.done}/{status.runs} runs, {status.alive} lanes alive, "
         f"{status.diverged} diverged, {status.steps_per_second:,.0f} steps/s{left}"
     )
 
