@@ -20,7 +20,9 @@ def play() -> Callable[..., tuple[Tensors, Tensors]]:
 
     def run(rule: Rule, start: Tensors, grads: list[Tensors], lrs: list[float]) -> tuple[Tensors, Tensors]:
         params = {n: p.expand(len(lrs), *p.shape).clone() for n, p in start.items()}
-        rates = {n: torch.tensor(lrs).to(p).view(-1, *[1] * (p.dim() - 1)) for n, p in params.items()}
+        rates = {
+            n: torch.tensor(lrs, dtype=torch.float64).to(p).view(-1, *[1] * (p.dim() - 1)) for n, p in params.items()
+        }
         whole = joint(rule)
         state = whole.init_all(params)
         for t, step_grads in enumerate(grads):
