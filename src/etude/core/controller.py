@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-StateT = TypeVar("StateT")
+PerLane = NDArray[np.float64]
+"""One number per lane, (K,)."""
+
+ControllerState = dict[str, PerLane]
 
 
-class Controller(Protocol[StateT]):
+class Controller(Protocol):
     """A multiplier per lane, computed from what was measured.
 
-    Attributes:
-        reads: Name of the measurement it needs, such as ``"train_loss"``.
+    A concrete controller is a frozen dataclass of its settings, and a pure state machine: every lane's multiplier follows from
+    that lane's readings alone, so lanes can leave the stack like rows of any other state. A warm-up is a schedule that
+    multiplies it.
     """
 
-    reads: str
-
-    def init(self, lanes: int) -> StateT:
-        """State of ``lanes`` lanes before the first reading."""
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the measurements it needs, such as ``("validation_loss",)``."""
         ...
 
-    def update(self, state: StateT, reading: NDArray[np.float64]) -> tuple[NDArray[np.float64], StateT]:
-        """Multipliers (K,) [1 = peak learning rate] and the new state, from a reading (K,)."""
+    def init(self, peak_lr: PerLane) -> ControllerState:
+        """State before the first reading, each entry (K,), of lanes with these peak learning rates (K,)."""
+        ...
+
+    def update(self, state: ControllerState, reading: Mapping[str, PerLane]) -> tuple[PerLane, ControllerState]:
+        """Multipliers (K,) [1 = peak learning rate] and the new state, from readings, each (K,)."""
         ...

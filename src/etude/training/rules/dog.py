@@ -42,8 +42,8 @@ class DoG:
         SpecError: When a hyperparameter is out of range.
 
     References:
-        Ivgi, Hinder & Carmon (2023), DoG is SGD's best friend, eq. 2 and §4.1. arXiv:2302.12022.
-        Shamir & Zhang (2013), Stochastic gradient descent for non-smooth optimization, eq. 4 (the average).
+        Ivgi, Hinder & Carmon (2023), DoG is SGD's best friend. arXiv:2302.12022.
+        Shamir & Zhang (2013), Stochastic gradient descent for non-smooth optimization (polynomial-decay averaging).
 
     Example:
         >>> DoG().first_move

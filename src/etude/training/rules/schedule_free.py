@@ -36,7 +36,7 @@ class ScheduleFreeSGD:
         SpecError: When a hyperparameter is out of range.
 
     References:
-        Defazio et al. (2024), The road less scheduled, eqs. 7-9 and 12. arXiv:2405.15682.
+        Defazio et al. (2024), The road less scheduled. arXiv:2405.15682.
 
     Example:
         >>> ScheduleFreeSGD().beta
