@@ -81,7 +81,11 @@ def test_it_agrees_with_torchs_scheduler_of_the_same_definition(schedule: Schedu
 
 def test_beyond_the_horizon_the_last_value_is_kept() -> None:
     optimizer = two_groups()
-    played = lrs(optimizer, ScheduledLR(optimizer, Linear(1.0, 0.0, 4)), 9)
+    scheduler = ScheduledLR(optimizer, Linear(1.0, 0.0, 4))
+    played = lrs(optimizer, scheduler, 4)  # the last call of step() comes after the last update: nothing to warn of
+    with pytest.warns(UserWarning, match="goes on beyond its schedule of 4 steps, at the last learning rate") as said:
+        played += lrs(optimizer, scheduler, 5)
+    assert len(said) == 1
     assert played[3:] == [[0.1 * 0.25, 0.02 * 0.25]] * 6
 
 

@@ -39,12 +39,13 @@ class Chain:
 
     def __call__(self, t: int) -> float:
         """Multiplier at step ``t``."""
-        since = checks.inside(t, self.steps)
-        for part in self.parts[:-1]:
-            if since < part.steps:
+        since = t
+        for part in self.parts:
+            steps = part.steps
+            if 0 <= since < steps:
                 return part(since)
-            since -= part.steps
-        return self.parts[-1](since)
+            since -= steps
+        return float(checks.inside(t, self.steps))  # refuses: no part plays this step
 
 
 @final
