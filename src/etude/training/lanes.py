@@ -12,18 +12,19 @@ import torch
 from torch import Tensor
 
 from etude.core.errors import ExecutionError
-from etude.core.rule import AveragedRule, State
+from etude.core.rule import JointRule, State
 from etude.core.spec import RunSpec
 from etude.core.task import Task
 from etude.training.gradients.base import Params
-from etude.training.rules.joint import joint
+from etude.training.rules.joint import by_lane, evaluated
 
 
 @dataclass
 class Lanes:
     """The state of a stack: everything that continues from one step to the next, and everything measured so far.
 
-    The lanes of a stack share task, seed, rule, horizon, batch size and cadence; they differ in their learning rates.
+    The lanes of a stack share task, seed, kind of rule, horizon, batch size and cadence; they differ in their learning rates
+    and in the hyperparameters of the rule.
     Axes: K lanes still training, N lanes at the start, T steps, E evaluations.
 
     Attributes:
@@ -54,13 +55,15 @@ class Lanes:
         return self.specs[0]
 
     @property
+    def rule(self) -> JointRule:
+        """The update rule of the K lanes, each with its own hyperparameters."""
+        return by_lane([self.specs[i].rule for i in self.alive] or [self.shared.rule])
+
+    @property
     def weights(self) -> Params:
         """Parameters to evaluate, each (K, ...): those in training, unless the rule's result is an average of them."""
-        rule = self.shared.rule
-        if not isinstance(rule, AveragedRule):
-            return self.params
         with torch.no_grad():
-            return {n: rule.evaluation(p, self.state[n]) for n, p in self.params.items()}
+            return evaluated(self.rule, self.params, self.state)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows of the stack (compaction)."""
@@ -87,7 +90,7 @@ def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
         alive=list(range(lanes)),
         params=params,
         buffers={n: stacked(b) for n, b in fixed},
-        state=joint(specs[0].rule).init_all(params),
+        state=by_lane([s.rule for s in specs]).init_all(params),
         losses=torch.full((specs[0].steps, lanes), torch.nan, dtype=next(iter(params.values())).dtype),
     )
 
@@ -97,7 +100,6 @@ def check_one_stack(specs: Sequence[RunSpec]) -> None:
     first = specs[0]
     for name in (
         "task",
-        "rule",
         "steps",
         "batch_size",
         "seed",
@@ -108,6 +110,10 @@ def check_one_stack(specs: Sequence[RunSpec]) -> None:
     ):
         if any(getattr(s, name) != getattr(first, name) for s in specs):
             raise ExecutionError(f"the runs of one stack must agree in {name}: give each value a stack of its own")
+    if any(type(s.rule) is not type(first.rule) for s in specs):
+        raise ExecutionError(
+            "the runs of one stack must agree in rule up to its hyperparameters: give each rule its own"
+        )
 
 
 def lr_table(lanes: Lanes) -> dict[str, Tensor]:

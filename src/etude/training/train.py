@@ -16,7 +16,6 @@ from etude.training.divergence import explosion_limit
 from etude.training.evaluate import CURVE_EXAMPLES, evaluate
 from etude.training.gradients.base import Gradients
 from etude.training.lanes import Lanes, lr_table
-from etude.training.rules.joint import joint
 
 CHUNK_STEPS = 50
 """Most steps between two looks at the losses: lanes are independent, so leaving late costs time but changes no bit."""
@@ -40,8 +39,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
     Between two items the lanes are consistent: they may be saved, and another process may continue them to the same bits.
     """
     spec = lanes.shared
-    rule = joint(spec.rule)
-    rates = lr_table(lanes)
+    rule, rates = lanes.rule, lr_table(lanes)
     if lanes.step == 0 and not lanes.evaluations:
         _evaluate(lanes, gradients, task)
 
@@ -63,7 +61,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
         trained = len(lanes.alive)
         lanes.losses[start : lanes.step, lanes.alive] = torch.stack(losses).cpu()
         if _drop_exploded(lanes, start):
-            rates = lr_table(lanes)
+            rule, rates = lanes.rule, lr_table(lanes)
         if lanes.alive and (lanes.step % spec.evaluate_every == 0 or lanes.step == spec.steps):
             _evaluate(lanes, gradients, task)
         yield Progress(trained * len(losses), len(lanes.alive), len(lanes.exploded))
