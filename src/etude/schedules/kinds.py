@@ -22,6 +22,7 @@ from etude.schedules.noam import Noam
 from etude.schedules.one_cycle import one_cycle
 from etude.schedules.options import (
     Option,
+    choice,
     count,
     length,
     lengths,
@@ -29,7 +30,6 @@ from etude.schedules.options import (
     multipliers,
     number,
     share,
-    word,
 )
 from etude.schedules.points import SHAPES as LINES
 from etude.schedules.points import Points
@@ -77,7 +77,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "cosine": Kind(
             _FROM | _TO | {"exponent": number("1")}, lambda n, o: Cosine(o["from"], o["to"], n, o["exponent"])
         ),
-        "warmup": Kind({"shape": word("linear", tuple(_WARMUPS))}, lambda n, o: _WARMUPS[o["shape"]](n)),
+        "warmup": Kind({"shape": choice("linear", tuple(_WARMUPS))}, lambda n, o: _WARMUPS[o["shape"]](n)),
         "radam": Kind({"beta2": number("0.999")}, lambda n, o: RectifiedWarmup(n, o["beta2"])),
         "untuned": Kind(
             {"beta2": number("0.999")},
@@ -102,11 +102,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             lambda n, o: CosineRestarts(n, o["first"], o["times"], o["decay"], o["to"], o["cycles"]),
         ),
         "cooldown": Kind(
-            _FROM | _TO | {"shape": word("1-sqrt", COOLDOWNS)},
+            _FROM | _TO | {"shape": choice("1-sqrt", COOLDOWNS)},
             lambda n, o: cooldown(o["from"], o["to"], n, o["shape"]),
         ),
         "wsd": Kind(
-            {"warmup": length("5%"), "cooldown": length("20%"), "shape": word("1-sqrt", COOLDOWNS)} | _TO,
+            {"warmup": length("5%"), "cooldown": length("20%"), "shape": choice("1-sqrt", COOLDOWNS)} | _TO,
             lambda n, o: wsd(n, o["warmup"], o["cooldown"], o["shape"], o["to"]),
         ),
         "cyclic": Kind(
@@ -114,7 +114,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 "up": length("10%"),
                 "down": length(None),
                 "from": multiplier("0.25"),
-                "mode": word("triangular", MODES),
+                "mode": choice("triangular", MODES),
                 "gamma": number("1"),
             },
             lambda n, o: Cyclical(n, o["up"], o["down"], o["from"], o["mode"], o["gamma"]),
@@ -124,13 +124,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 "pct": share("30%"),
                 "from": multiplier("0.04"),
                 "to": multiplier("4e-6"),
-                "shape": word("cosine", ("cosine", "linear")),
-                "phases": word("2", ("2", "3")),
+                "shape": choice("cosine", ("cosine", "linear")),
+                "phases": choice("2", ("2", "3")),
             },
             lambda n, o: one_cycle(n, o["pct"], o["from"], o["to"], o["shape"], three_phase=o["phases"] == "3"),
         ),
         "points": Kind(
-            {"at": lengths("0%/30%/100%"), "values": multipliers("1/1/0"), "shape": word("linear", LINES)},
+            {"at": lengths("0%/30%/100%"), "values": multipliers("1/1/0"), "shape": choice("linear", LINES)},
             lambda n, o: Points(n, o["at"], o["values"], o["shape"]),
         ),
     }

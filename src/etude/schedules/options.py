@@ -85,7 +85,7 @@ def share(default: str) -> Option:
     return Option(lambda w: float(_number(w).rstrip("%")) / (100 if w.text.endswith("%") else 1), default)
 
 
-def word(default: str, choices: Sequence[str]) -> Option:
+def choice(default: str, choices: Sequence[str]) -> Option:
     """One of a few words."""
     return Option(lambda w: _choice(w, choices), default)
 

@@ -37,12 +37,14 @@ def multi_step_lr(steps: int, milestones: Sequence[int], gamma: float = 0.1) -> 
 
 
 def constant_lr(steps: int, factor: float = 1 / 3, total_iters: int = 5) -> Schedule:
-    """``ConstantLR``: the factor for t < ``total_iters``, then 1."""
-    return _then(steps, Constant(total_iters, factor) if total_iters else None, 1.0)
+    """``ConstantLR``: the factor for t < ``total_iters``, then 1; with ``total_iters`` = 0 the factor for good."""
+    return _then(steps, Constant(total_iters, factor), 1.0) if total_iters else Constant(steps, factor)
 
 
 def linear_lr(steps: int, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5) -> Schedule:
-    """``LinearLR``: a line that reaches ``end_factor`` at t = ``total_iters``, and holds it."""
+    """``LinearLR``: a line that reaches ``end_factor`` at t = ``total_iters``, and holds it; with 0 the start holds."""
+    if total_iters == 0:
+        return Constant(steps, start_factor)
     return _then(steps, Linear(start_factor, end_factor, total_iters), end_factor)
 
 
@@ -52,7 +54,9 @@ def exponential_lr(steps: int, gamma: float) -> Exponential:
 
 
 def polynomial_lr(steps: int, total_iters: int = 5, power: float = 1.0) -> Schedule:
-    """``PolynomialLR``: (1 − t/T)^p, and 0 from t = T on."""
+    """``PolynomialLR``: (1 − t/T)^p, and 0 from t = T = ``total_iters`` on; with T = 0 it stays at 1."""
+    if total_iters == 0:
+        return Constant(steps)
     return _then(steps, Polynomial(1.0, 0.0, total_iters, power), 0.0)
 
 
@@ -122,10 +126,8 @@ def _shape(anneal_strategy: str) -> str:
     return "cosine" if anneal_strategy == "cos" else anneal_strategy
 
 
-def _then(steps: int, first: Schedule | None, held: float) -> Schedule:
+def _then(steps: int, first: Schedule, held: float) -> Schedule:
     """The first ``steps`` steps of a segment and, where it ends earlier, a value that is held."""
-    if first is None:
-        return Constant(steps, held)
     if first.steps >= steps:
         return window(first, 0, steps)
     return chain(first, Constant(steps - first.steps, held))
