@@ -25,7 +25,7 @@ class ScheduleFreeSGD:
         c_t = \frac{\max_{i \le t} \eta_i^2}{\sum_{j \le t} \max_{i \le j} \eta_i^2}
 
     Gradients are taken at y, which are the weights in training; x is evaluated and kept (at constant η it is the mean of all
-    z). Learning rates are some 10 times those of SGD with momentum. Statistics of batch norm belong to y, not to x: a network
+    z). Learning rates are 10 to 50 times those of SGD with momentum. Statistics of batch norm belong to y, not to x: a network
     with batch norm is evaluated worse than it is.
 
     Attributes:
