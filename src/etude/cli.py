@@ -162,6 +162,28 @@ def report(
         typer.echo(png)
 
 
+@app.command()
+def schedule(
+    expression: Annotated[str, typer.Argument(metavar="EXPR", help="Such as 'warmup(5%) > cosine(to=0.01)'.")],
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Horizon that percentages are taken of.")] = 1000,
+    peak: Annotated[float, typer.Option(help="Peak learning rate; 1 shows multiples of it.")] = 1.0,
+    compare: Annotated[str | None, typer.Option(metavar="EXPR2", help="Another one, in the same frame.")] = None,
+) -> None:
+    """Draw a schedule of the learning rate, and say what is odd about it."""
+    from etude.report.schedule_view import Curve, print_schedules
+    from etude.schedules.checks import positive
+    from etude.schedules.lint import lint
+    from etude.schedules.notation import parse_schedule
+
+    positive(peak, "--peak")
+    curves = []
+    for text in (expression, *([compare] if compare is not None else [])):
+        plan = parse_schedule(text, steps)
+        lrs = tuple(peak * plan(t) for t in range(steps))
+        curves.append(Curve(text, lrs, tuple(remark.text for remark in lint(plan))))
+    print_schedules(curves, Console())
+
+
 def _print(folder: Path, *, json: bool, language: Literal["en", "zh"]) -> None:
     from etude.report.terminal import print_page
     from etude.studies.study import REPORT, Answer
