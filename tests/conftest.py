@@ -44,3 +44,15 @@ def etude_says(monkeypatch, capsys):
         return (code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="module")
+def chromium(requires):
+    """A headless Chromium. It closes with its module: Playwright keeps an event loop running, which no fork survives."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(requires("chromium")), args=arguments)
+        yield browser
+        browser.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,28 +18,17 @@ def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return etude.Study(request.param, data="digits", out=out, **options).run(workers=1)
 
 
-@pytest.fixture(scope="module")
-def browser(requires: Callable[[str | Path], Path]) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(requires("chromium")), args=arguments)
-        yield chromium
-        chromium.close()
-
-
 def spaced(text: str) -> str:
     """Text with every kind of space made plain."""
     return " ".join(text.split())
 
 
 def test_it_opens_offline_speaks_two_languages_and_follows_the_picked_learning_rate(
-    study: etude.Answer, browser: Any
+    study: etude.Answer, chromium: Any
 ) -> None:
     report = study.folder / "report.html"
     assert report.stat().st_size < 7_000_000
-    page = browser.new_context(offline=True, viewport={"width": 1200, "height": 900}).new_page()
+    page = chromium.new_context(offline=True, viewport={"width": 1200, "height": 900}).new_page()
     faults: list[str] = []
     page.on("console", lambda m: faults.append(m.text))
     page.on("pageerror", lambda e: faults.append(str(e)))
@@ -63,10 +50,10 @@ def test_it_opens_offline_speaks_two_languages_and_follows_the_picked_learning_r
     assert faults == []
 
 
-def test_axe_finds_no_violation(study: etude.Answer, browser: Any) -> None:
+def test_axe_finds_no_violation(study: etude.Answer, chromium: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto((study.folder / "report.html").as_uri())
     page.wait_for_selector(".plot .main-svg")
     assert Axe().run(page).violations_count == 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +27,6 @@ from etude.report.page import (
     Table,
 )
 
-CHROMIUM = Path("/usr/bin/chromium")
 TEXTS = {
     "title": ("What does the learning rate do to convergence?", "学习率如何影响收敛？"),
     "subtitle": (
@@ -342,22 +338,3 @@ def convergence() -> Page:
 @pytest.fixture(scope="session")
 def generalization() -> Page:
     return generalization_page()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless Chromium; its absence is an excuse on a laptop, not in CI."""
-    executable = shutil.which("chromium") or str(CHROMIUM)
-    if not Path(executable).exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs Chromium: install the package chromium")
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()

@@ -31,3 +31,9 @@ def test_a_lane_at_nan_spoils_no_other() -> None:
     clip_(grads, 1.0)
     assert grads["w"][0].isnan().all()
     torch.testing.assert_close(grads["w"][1], torch.tensor([0.6, 0.8]))
+
+
+def test_a_parameter_that_is_a_single_number_counts_like_any_other() -> None:
+    grads = {"w": torch.tensor([[3.0], [0.0]]), "temperature": torch.tensor([4.0, 2.0])}
+    torch.testing.assert_close(clip_(grads, 1.0), torch.tensor([5.0, 2.0]))
+    torch.testing.assert_close(grads["temperature"], torch.tensor([0.8, 1.0]))

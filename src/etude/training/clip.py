@@ -33,7 +33,7 @@ def clip_(grads: dict[str, Tensor], limit: float) -> Tensor:
         >>> g["w"].norm(dim=1)
         tensor([1.0000, 0.5000])
     """
-    per_tensor = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in grads.values()]
+    per_tensor = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in grads.values()]
     norms: Tensor = torch.linalg.vector_norm(torch.stack(per_tensor), dim=0)
     factor = (limit / (norms + _GUARD)).clamp(max=1.0)
     for g in grads.values():
