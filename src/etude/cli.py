@@ -168,8 +168,10 @@ def schedule(
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Horizon that percentages are taken of.")] = 1000,
     peak: Annotated[float, typer.Option(help="Peak learning rate; 1 shows multiples of it.")] = 1.0,
     compare: Annotated[str | None, typer.Option(metavar="EXPR2", help="Another one, in the same frame.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the same as a page into this file.")] = None,
 ) -> None:
     """Draw a schedule of the learning rate, and say what is odd about it."""
+    from etude.report.schedule_html import write_schedule_page
     from etude.report.schedule_view import Curve, print_schedules
     from etude.schedules.checks import positive
     from etude.schedules.lint import lint
@@ -182,6 +184,9 @@ def schedule(
         lrs = tuple(peak * plan(t) for t in range(steps))
         curves.append(Curve(text, lrs, tuple(remark.text for remark in lint(plan))))
     print_schedules(curves, Console())
+    if html is not None:
+        write_schedule_page(curves, html)
+        typer.echo(html)
 
 
 def _print(folder: Path, *, json: bool, language: Literal["en", "zh"]) -> None:

@@ -1,10 +1,12 @@
 """The schedule in the terminal."""
 
 import io
+from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 
+from etude.report.schedule_html import schedule_page
 from etude.report.schedule_view import Curve, canvas, print_schedules
 
 
@@ -64,3 +66,49 @@ def test_two_curves_are_told_apart_also_without_colour() -> None:
 
 def test_a_schedule_that_is_zero_everywhere_can_be_drawn() -> None:
     assert "0 at 0" in printed(Curve("nothing", (0.0, 0.0)))
+
+
+class Drawn(HTMLParser):
+    """Curves, text and unclosed elements of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.lines: list[list[tuple[float, float]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "polyline":
+            pairs = (dict(attrs)["points"] or "").split()
+            self.lines.append([(float(x), float(y)) for x, y in (pair.split(",") for pair in pairs)])
+        if tag not in ("meta", "polyline", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("polyline", "path"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_draws_every_corner_of_a_short_schedule() -> None:
+    page = Drawn(schedule_page([Curve("one", (0.0, 1.0, 0.5))]))
+    assert page.lines[0] == [(0.0, 300.0), (380.0, 0.0), (760.0, 150.0)]
+    assert page.open == []
+
+
+def test_the_page_of_a_long_schedule_stays_small_and_keeps_a_single_spike() -> None:
+    lrs = [0.1] * 100_000
+    lrs[50_001] = 1.0
+    text = schedule_page([Curve("long", tuple(lrs))])
+    assert len(text) < 100_000
+    assert min(y for _, y in Drawn(text).lines[0]) == 0.0
+
+
+def test_nothing_in_a_page_is_read_as_markup_and_nothing_is_loaded() -> None:
+    text = schedule_page([Curve("<script>a</script>", (1.0, 0.5), ("<b>odd</b>",)), Curve("b", (0.0, 0.0))])
+    assert "<script" not in text
+    assert "http" not in text
+    assert "<b>odd</b>" in Drawn(text).text

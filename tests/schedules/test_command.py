@@ -32,6 +32,21 @@ def test_it_compares_and_says_what_is_odd_about_each(monkeypatch, capsys) -> Non
     assert "! cosine(50%) > cosine(50%): the multiplier jumps from" in out
 
 
+def test_it_writes_the_same_as_a_page(monkeypatch, capsys, tmp_path) -> None:
+    file = tmp_path / "schedule.html"
+    code, out, _ = run(monkeypatch, capsys, "wsd", "--html", str(file))
+    assert code == 0
+    assert out.endswith(str(file))
+    assert "<code>wsd</code>" in file.read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_named(monkeypatch, capsys, tmp_path) -> None:
+    code, _, err = run(monkeypatch, capsys, "wsd", "--html", str(tmp_path / "missing" / "schedule.html"))
+    assert code == 2
+    assert "cannot write" in err
+    assert "missing" in err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

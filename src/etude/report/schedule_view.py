@@ -115,10 +115,22 @@ def _table(curves: Sequence[Curve]) -> Table:
     table.add_column("step", justify="right")
     for curve in curves:
         table.add_column(Text("η" if len(curves) == 1 else curve.name), justify="right")
-    horizon = max(len(curve.lrs) for curve in curves)
-    for step in sorted({0, min(1, horizon - 1), *(horizon * tenth // 10 for tenth in range(1, 10)), horizon - 1}):
-        table.add_row(str(step), *(number(c.lrs[step]) if step < len(c.lrs) else "" for c in curves))
+    values, summary = table_rows(curves)
+    for row in values:
+        table.add_row(*row)
     table.add_section()
-    table.add_row("largest", *(f"{number(max(c.lrs))} at {c.lrs.index(max(c.lrs))}" for c in curves))
-    table.add_row("mean", *(number(sum(c.lrs) / len(c.lrs)) for c in curves))
+    for row in summary:
+        table.add_row(*row)
     return table
+
+
+def table_rows(curves: Sequence[Curve]) -> tuple[list[list[str]], list[list[str]]]:
+    """A dozen steps with the learning rate of each curve, and the rows that sum them up."""
+    horizon = max(len(curve.lrs) for curve in curves)
+    steps = sorted({0, min(1, horizon - 1), *(horizon * tenth // 10 for tenth in range(1, 10)), horizon - 1})
+    values = [[str(step), *(number(c.lrs[step]) if step < len(c.lrs) else "" for c in curves)] for step in steps]
+    summary = [
+        ["largest", *(f"{number(max(c.lrs))} at {c.lrs.index(max(c.lrs))}" for c in curves)],
+        ["mean", *(number(sum(c.lrs) / len(c.lrs)) for c in curves)],
+    ]
+    return values, summary
