@@ -1,6 +1,7 @@
 """The notation: what it means, and what it says when it means nothing."""
 
 import contextlib
+import math
 from fractions import Fraction
 
 import pytest
@@ -188,3 +189,21 @@ def test_every_name_means_something_by_itself(name: str) -> None:
     whole = parse_schedule(name if name != "untuned" else "untuned > cosine", 4000)
     assert whole.steps == 4000
     assert max(whole(t) for t in range(4000)) == pytest.approx(1.0, rel=0.05)  # radam only approaches it
+
+
+numbers = st.sampled_from(
+    ["0", "1", "0.5", "1e-3", "2", "3", "7", "1e9", "-1", "5%", "30%", "100%", "250%", "1e308", "0.9999"]
+)
+words = st.sampled_from(
+    ["linear", "cosine", "hold", "1-sqrt", "1-square", "exp_range", "triangular2", "exponential", "2", "3"]
+)
+
+
+@given(st.data(), st.sampled_from(sorted(KINDS)), st.integers(1, 400))
+def test_any_options_give_a_schedule_that_can_be_played_or_a_spec_error(data, name: str, horizon: int) -> None:
+    value = st.one_of(numbers, words, st.lists(numbers, min_size=1, max_size=4).map("/".join))
+    chosen = data.draw(st.lists(st.sampled_from(sorted(KINDS[name].options)), unique=True, max_size=3))
+    text = f"{name}({', '.join(f'{option}={data.draw(value)}' for option in chosen)})" if chosen else name
+    with contextlib.suppress(SpecError):
+        whole = parse_schedule(text, horizon)
+        assert all(math.isfinite(whole(t)) and whole(t) >= 0 for t in range(horizon)), text

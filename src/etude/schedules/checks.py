@@ -49,6 +49,18 @@ def positive(value: float, what: str) -> float:
     return float(value)
 
 
+def power(factor: float, exponent: float) -> None:
+    """Check that a factor, applied ``exponent`` times, still is a number.
+
+    Raises:
+        SpecError: When it grows beyond every float.
+    """
+    try:
+        float(factor) ** exponent
+    except OverflowError:
+        raise SpecError(f"a factor of {factor:g} grows beyond every number in {exponent:g} times: lower it") from None
+
+
 def between(value: float, low: float, high: float, what: str) -> float:
     """A finite number as a plain float, within both bounds.
 

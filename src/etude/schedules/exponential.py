@@ -26,7 +26,8 @@ class Exponential:
         staircase: Whether the exponent is rounded down.
 
     Raises:
-        SpecError: When ``steps`` < 1, or ``factor`` or ``period`` is not positive and finite.
+        SpecError: When ``steps`` < 1, ``factor`` or ``period`` is not positive and finite, or it grows
+            beyond every float.
 
     Example:
         >>> decay = Exponential(steps=4, factor=0.25, period=2)
@@ -46,6 +47,7 @@ class Exponential:
         object.__setattr__(self, "steps", checks.length(self.steps))
         object.__setattr__(self, "factor", checks.positive(self.factor, "factor"))
         object.__setattr__(self, "period", checks.positive(self.period, "period"))
+        checks.power(self.factor, (self.steps - 1) / self.period)
 
     def __call__(self, t: int) -> float:
         """Multiplier at step ``t``."""

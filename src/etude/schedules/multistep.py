@@ -26,7 +26,7 @@ class MultiStep:
         factor: What each milestone multiplies; a tenth by default.
 
     Raises:
-        SpecError: When ``steps`` < 1, a milestone is negative or not whole, or ``factor`` is negative or not finite.
+        SpecError: When ``steps`` < 1, a milestone is negative or not whole, or ``factor`` is negative, not finite, or grows beyond every float.
 
     References:
         He et al. (2016), Deep residual learning for image recognition, section 4.2. arXiv:1512.03385.
@@ -45,6 +45,7 @@ class MultiStep:
         object.__setattr__(self, "steps", checks.length(self.steps))
         object.__setattr__(self, "milestones", tuple(sorted(_milestone(m) for m in self.milestones)))
         object.__setattr__(self, "factor", checks.multiplier(self.factor, "factor"))
+        checks.power(self.factor, len(self.milestones))
 
     def __call__(self, t: int) -> float:
         """Multiplier at step ``t``."""

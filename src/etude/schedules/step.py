@@ -23,7 +23,7 @@ class Step:
         factor: What each stair multiplies; 0.1 by default, the tenth that step decays have used since AlexNet.
 
     Raises:
-        SpecError: When a length is < 1, or ``factor`` is negative or not finite.
+        SpecError: When a length is < 1, or ``factor`` is negative, not finite, or grows beyond every float.
 
     References:
         Krizhevsky, Sutskever & Hinton (2012), ImageNet classification with deep convolutional neural networks, section 5.
@@ -42,6 +42,7 @@ class Step:
         object.__setattr__(self, "steps", checks.length(self.steps))
         object.__setattr__(self, "every", checks.length(self.every, "every"))
         object.__setattr__(self, "factor", checks.multiplier(self.factor, "factor"))
+        checks.power(self.factor, (self.steps - 1) // self.every)
 
     def __call__(self, t: int) -> float:
         """Multiplier at step ``t``."""
