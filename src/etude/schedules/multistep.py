@@ -26,7 +26,8 @@ class MultiStep:
         factor: What each milestone multiplies; a tenth by default.
 
     Raises:
-        SpecError: When ``steps`` < 1, a milestone is negative or not whole, or ``factor`` is negative, not finite, or grows beyond every float.
+        SpecError: When ``steps`` < 1, a milestone is negative or not whole, or ``factor`` is negative,
+            not finite, or grows beyond every float.
 
     References:
         He et al. (2016), Deep residual learning for image recognition, section 4.2. arXiv:1512.03385.
