@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+import torch
 from jobs import J1, J2, J3, OTHERS, WORKERS, Case, lanes_in_a_pool, sgemm, tuned_loop
 from timing import interleaved, ratio, seconds_in_child, together
 
@@ -26,6 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
+    # A child that forks from a process whose OpenMP threads exist, and then asks for threads of its own, hangs.
+    torch.set_num_threads(1)
     for case in (J1, J2, J3, *OTHERS):
         compare(case, rounds)
     help_time(rounds)
