@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import torch
-from jobs import J1, J2, J3, OTHERS, WORKERS, Case, lanes_in_a_pool, sgemm, tuned_loop
+from jobs import J1, J2, J3, OTHERS, WORKERS, Case, lanes_in_a_pool, sgemm, tuned_loop, tunings
 from timing import interleaved, ratio, seconds_in_child, together
 
 GEMM = (128, 784, 128)
@@ -36,15 +37,12 @@ def main() -> None:
 
 
 def compare(case: Case, rounds: int) -> None:
-    """A case on lanes against the fastest of four tuned loops."""
+    """A case on lanes against the fastest tuned loop."""
     task = case.task()
-    trials = {
-        (threads, fused): seconds_in_child(tuned_loop(case, task, threads, fused))
-        for threads in (1, 2)
-        for fused in (False, True)
-    }
-    threads, fused = min(trials, key=lambda key: trials[key])
-    loop, lanes = tuned_loop(case, task, threads, fused), lanes_in_a_pool(case, task)
+    short = replace(case, steps=case.steps // 5)
+    trials = {tuning: seconds_in_child(tuned_loop(short, task, tuning)) for tuning in tunings(case)}
+    best = min(trials, key=lambda tuning: trials[tuning])
+    loop, lanes = tuned_loop(case, task, best), lanes_in_a_pool(case, task)
     measures = {"loop": lambda: seconds_in_child(loop), "lanes": lambda: seconds_in_child(lanes)}
     if case is J1:
         flops, repeats = 2 * GEMM[0] * GEMM[1] * GEMM[2], 4000
@@ -56,7 +54,8 @@ def compare(case: Case, rounds: int) -> None:
     aim = f"  aim {AIMS[case.name]}" if case.name in AIMS else "  aim 1.0"
     print(f"{case.name}: {middle:.2f} times the loop ({low:.2f}-{high:.2f}){aim}")
     print(
-        f"    loop ({threads} threads{', fused' if fused else ''}) {1e6 * median(taken['loop']) / member_steps:.0f} µs, "
+        f"    loop ({best.threads} threads{', fused' * best.fused}{', channels last' * best.channels_last}) "
+        f"{1e6 * median(taken['loop']) / member_steps:.0f} µs, "
         f"lanes ({WORKERS} workers) {1e6 * median(taken['lanes']) / member_steps:.0f} µs per member-step"
     )
     if "sgemm" in taken:

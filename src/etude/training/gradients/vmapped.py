@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.func import functional_call, grad_and_value, vmap
 
 from etude.core.task import Task
 from etude.training.gradients.base import Params
+from etude.training.gradients.looped import in_portions
 
 WIDTH = 8
 """Lanes of one mapped call. Kernels may round differently for different widths, so it never varies: a last call that is
@@ -45,11 +46,12 @@ class VmappedGradients:
     def outputs(self, params: Params, buffers: Params, x: Tensor) -> Tensor:
         """Outputs in evaluation mode, (K, B, ...), lane by lane: many examples fill the device without stacking."""
         self.template.eval()
-        lanes = range(len(next(iter(params.values()))))
         with torch.no_grad():
-            return torch.stack(
-                [functional_call(self.template, (_lane(params, k), _lane(buffers, k)), (x,)) for k in lanes]
-            )
+            return torch.stack([in_portions(self._lane(params, buffers, k), x) for k in range(_lanes(params))])
+
+    def _lane(self, params: Params, buffers: Params, lane: int) -> Callable[[Tensor], Tensor]:
+        own = ({n: p[lane] for n, p in params.items()}, {n: b[lane] for n, b in buffers.items()})
+        return lambda x: functional_call(self.template, own, (x,))
 
 
 def _windows(params: Params) -> Iterator[tuple[Tensor, int]]:
@@ -64,5 +66,5 @@ def _rows(tensors: Params, index: Tensor) -> Params:
     return {name: t.index_select(0, index) for name, t in tensors.items()}
 
 
-def _lane(tensors: Params, lane: int) -> Params:
-    return {name: t[lane] for name, t in tensors.items()}
+def _lanes(tensors: Params) -> int:
+    return len(next(iter(tensors.values())))

@@ -61,10 +61,12 @@ class SGD:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:  # noqa: ARG002
         """Make one step in place."""
+        from torch import add  # late, so that a stored rule can be read without torch
+
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
         direction = grad
         if self.momentum:
-            velocity = state["velocity"].mul_(self.momentum).add_(grad)
+            velocity = add(grad, state["velocity"], alpha=self.momentum, out=state["velocity"])
             direction = grad.add_(velocity, alpha=self.momentum) if self.nesterov else velocity
         param.addcmul_(direction, lr, value=-1)
