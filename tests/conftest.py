@@ -8,8 +8,13 @@ from shutil import which
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+
+# A shared machine may be slow at any moment, so no example has a deadline; CI tries the same examples every time.
+settings.register_profile("etude", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("etude")
 
 
 @pytest.fixture(scope="session")
