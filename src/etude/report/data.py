@@ -11,9 +11,9 @@ from etude.core.finding import Finding
 from etude.core.message import Message
 from etude.report import catalogue
 from etude.report.catalogue import LANGUAGES, say
+from etude.report.figures import Array
 from etude.report.numbers import NOTHING, interval, number
 from etude.report.page import (
-    Array,
     AtLr,
     Curve,
     CurveFigure,

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from etude.core.finding import Finding
 from etude.core.message import Message
+from etude.report.figures import Array, BandFigure, HeatFigure, LineFigure, Mark, RaceFigure, SurfaceFigure, same_length
 
-Array = NDArray[np.float64]
 Text = Message | str
 Cell = Message | str | int | float | None
 
@@ -56,7 +55,7 @@ class Divergence:
     high: Array
 
     def __post_init__(self) -> None:
-        _same_length("Divergence", self.lrs, self.diverged, self.runs, self.low, self.high)
+        same_length("Divergence", self.lrs, self.diverged, self.runs, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -65,20 +64,20 @@ class Series:
 
     Attributes:
         name: In the legend.
-        mean: The line (L,).
+        mean: The line (L,); drawn across a NaN between two numbers, as arms of a race have grids of their own.
         points: One value per learning rate and seed (L, S), drawn as dots; ``None`` for a mere line such as 2/η.
         low: Lower end of the interval of the mean (L,), or ``None``.
         high: Upper end (L,), or ``None``.
     """
 
-    name: Message
+    name: Text
     mean: Array
     points: Array | None = None
     low: Array | None = None
     high: Array | None = None
 
     def __post_init__(self) -> None:
-        _same_length("Series", self.mean, *(a for a in (self.points, self.low, self.high) if a is not None))
+        same_length("Series", self.mean, *(a for a in (self.points, self.low, self.high) if a is not None))
         if (self.low is None) != (self.high is None):
             raise ValueError("needs both low and high or neither: pass the other end of the interval")
 
@@ -94,7 +93,7 @@ class LrFigure:
         summary: What a reader who cannot see the figure should know.
         y_label: Vertical axis, with its unit.
         lrs: Learning rates (L,), increasing.
-        series: One or more quantities.
+        series: One to about 25 quantities; with more than one, the reader can hide each.
         log_y: Whether the vertical axis is logarithmic.
         y_limits: Part of the vertical axis to show; ``None`` shows what the means and their intervals take up.
         best: Best learning rate with its interval.
@@ -102,6 +101,7 @@ class LrFigure:
         edge: Bracket of the learning rate beyond which runs diverge: (largest stable, smallest diverging).
         recommended: Recommended learning rate.
         divergence: Strip under the figure.
+        marks: Labelled learning rates, such as 2/λmax.
     """
 
     id: str
@@ -118,9 +118,10 @@ class LrFigure:
     edge: tuple[float, float] | None = None
     recommended: float | None = None
     divergence: Divergence | None = None
+    marks: tuple[Mark, ...] = ()
 
     def __post_init__(self) -> None:
-        _same_length("LrFigure", self.lrs, *(s.mean for s in self.series))
+        same_length("LrFigure", self.lrs, *(s.mean for s in self.series))
         marks = [*(self.basin or ()), *(self.edge or ()), self.recommended, self.best.value if self.best else None]
         if not all(np.isfinite(lr) and lr > 0 for lr in marks if lr is not None):
             raise ValueError(f"needs positive, finite learning rates to mark, got {marks}: leave out what is not known")
@@ -145,7 +146,7 @@ class Curve:
     high: Array | None = None
 
     def __post_init__(self) -> None:
-        _same_length("Curve", self.steps, self.mean, *(a for a in (self.low, self.high) if a is not None))
+        same_length("Curve", self.steps, self.mean, *(a for a in (self.low, self.high) if a is not None))
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class CurveFigure:
     target: float | None = None
 
 
-Figure = LrFigure | CurveFigure
+Figure = LrFigure | CurveFigure | RaceFigure | HeatFigure | LineFigure | SurfaceFigure | BandFigure
 
 
 @dataclass(frozen=True)
@@ -263,9 +264,3 @@ class Page:
     def figures(self) -> tuple[Figure, ...]:
         """All figures in the order of the text."""
         return tuple(figure for section in self.sections for figure in section.figures)
-
-
-def _same_length(what: str, *arrays: Array) -> None:
-    lengths = [len(a) for a in arrays]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"needs arrays of one length in {what}, got {lengths}: pad with NaN where there is no number")
