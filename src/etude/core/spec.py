@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
+from etude.core.controller import Controller
 from etude.core.errors import SpecError
+from etude.core.measure import Measure
 from etude.core.record import content_hash
 from etude.core.rule import Rule
 from etude.core.schedule import Schedule
+
+BATCH_SIZE = "batch_size"
+"""The one name in ``scheduled`` that is no hyperparameter of the update rule."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class TaskRef:
 class RunSpec:
     """Everything that decides the numbers of one run, except the engine that computes them.
 
-    The learning rate at step t of parameter p is ``peak_lr · schedule(t) · s(p)``, where s(p) is the product of the
-    ``group_scales`` whose pattern matches the parameter's name.
+    The learning rate at step t of parameter p is ``peak_lr · schedule(t) · c(t) · s(p)``, where c(t) is the multiplier of the
+    ``controller`` (1 without one) and s(p) the product of the ``group_scales`` whose pattern matches the parameter's name.
 
     Attributes:
         task: What is trained.
@@ -43,7 +48,10 @@ class RunSpec:
         clip_norm: Global gradient norm to clip at, or ``None``.
         group_scales: Pairs (pattern, multiplier); patterns as in ``fnmatch``, matched against parameter names.
         evaluate_every: Steps between evaluations, which also take place at step 0 and at the end.
-        measures: Names of the further measures taken at the end, such as ``"sharpness"``.
+        measures: What is measured besides the loss: at steps, at evaluations, at the end.
+        controller: Closed-loop multiplier of the learning rate; the schedule, a warm-up say, multiplies it.
+        scheduled: Pairs (name, schedule): at step t the hyperparameter of the rule with that name, such as ``"momentum"``, is
+            its own value times the schedule's multiplier. ``"batch_size"``, rounded to whole examples, may be scheduled too.
 
     Raises:
         SpecError: When a value is out of its range.
@@ -59,10 +67,12 @@ class RunSpec:
     clip_norm: float | None = None
     group_scales: tuple[tuple[str, float], ...] = ()
     evaluate_every: int = 1
-    measures: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    controller: Controller | None = None
+    scheduled: tuple[tuple[str, Schedule], ...] = ()
 
     def __post_init__(self) -> None:
-        self._write_numbers_one_way()
+        self._write_fields_one_way()
         if not (math.isfinite(self.peak_lr) and self.peak_lr > 0):
             raise SpecError(f"the learning rate must be positive and finite, got {self.peak_lr}: pass --lr LOW:HIGH:N")
         for name in ("steps", "batch_size", "evaluate_every"):
@@ -78,14 +88,60 @@ class RunSpec:
         for pattern, factor in self.group_scales:
             if not (math.isfinite(factor) and factor >= 0):
                 raise SpecError(f"needs group scales >= 0 and finite, got {factor} for {pattern!r}: 0 freezes a group")
+        self._check_scheduled()
 
-    def _write_numbers_one_way(self) -> None:
-        """Equal numbers get equal types: 1 and 1.0 are equal, but not as JSON, of which the hash is taken."""
+    def rule_at(self, step: int) -> Rule:
+        """The update rule with the hyperparameters of a step."""
+        return self._rule_times({name: schedule(step) for name, schedule in self.scheduled})
+
+    def batch_size_at(self, step: int) -> int:
+        """Examples of a step's batch."""
+        return self._batch_size_times(dict(self.scheduled)[BATCH_SIZE](step)) if self._batches_vary else self.batch_size
+
+    @property
+    def _batches_vary(self) -> bool:
+        return any(name == BATCH_SIZE for name, _ in self.scheduled)
+
+    def _batch_size_times(self, multiplier: float) -> int:
+        return round(self.batch_size * multiplier)
+
+    def _rule_times(self, multipliers: dict[str, float]) -> Rule:
+        changed = {name: getattr(self.rule, name) * m for name, m in multipliers.items() if name != BATCH_SIZE}
+        return replace(self.rule, **changed) if changed else self.rule  # type: ignore[type-var]
+
+    def _check_scheduled(self) -> None:
+        """Refuse what some step could not be made with; every range is an interval, so the extremes decide."""
+        names = [name for name, _ in self.scheduled]
+        known = [f.name for f in fields(self.rule) if f.type in ("float", float)]  # type: ignore[arg-type]
+        for name, schedule in self.scheduled:
+            if names.count(name) > 1:
+                raise SpecError(f"{name} is scheduled {names.count(name)} times: give it one schedule, a product say")
+            if name not in (*known, BATCH_SIZE):
+                raise SpecError(
+                    f"cannot schedule {name!r}: {type(self.rule).__name__} takes {', '.join([*known, BATCH_SIZE])}"
+                )
+            if schedule.steps != self.steps:
+                raise SpecError(
+                    f"the schedule of {name} is {schedule.steps} steps long but the run has {self.steps}: make them equal"
+                )
+            multipliers = [schedule(t) for t in range(self.steps)]
+            for extreme in (min(multipliers), max(multipliers)):
+                self._rule_times({name: extreme})
+                if name == BATCH_SIZE and self._batch_size_times(extreme) < 1:
+                    raise SpecError(
+                        f"the schedule of batch_size comes down to {self.batch_size * extreme:.3g} examples: "
+                        "keep every batch at 1 or more"
+                    )
+
+    def _write_fields_one_way(self) -> None:
+        """Equal fields get equal types: 1 and 1.0 are equal, but not as JSON, of which the hash is taken."""
         object.__setattr__(self, "peak_lr", float(self.peak_lr))
         if self.clip_norm is not None:
             object.__setattr__(self, "clip_norm", float(self.clip_norm))
         scales = tuple((pattern, float(factor)) for pattern, factor in self.group_scales)
         object.__setattr__(self, "group_scales", scales)
+        object.__setattr__(self, "measures", tuple(self.measures))
+        object.__setattr__(self, "scheduled", tuple((name, schedule) for name, schedule in self.scheduled))
 
     @cached_property
     def hash(self) -> str:

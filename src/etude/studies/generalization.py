@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +10,14 @@ import numpy as np
 from etude.analysis.convergence import steps_to_target
 from etude.analysis.convergence_findings import convergence_findings, recommended_lr
 from etude.analysis.generalization_findings import generalization_findings
-from etude.analysis.options import SweepOptions
 from etude.analysis.reading import read_sweep
 from etude.analysis.summary import EndSummary, summarize_ends
-from etude.analysis.table import SweepTable
 from etude.core.finding import Finding
+from etude.core.measure import AtEnd
 from etude.core.message import Message
 from etude.report.page import LrFigure, Page, Section, Series
 from etude.studies import convergence
+from etude.studies.arms import Sweep
 from etude.studies.etude import Etude
 from etude.studies.figures import (
     curve_figure,
@@ -28,10 +29,13 @@ from etude.studies.figures import (
     table_of_all,
 )
 from etude.studies.stored import StoredStudy
+from etude.training.measures.sharpness import Sharpness
 
 
-def find(table: SweepTable, options: SweepOptions) -> list[Finding]:
+def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     """The findings on held-out data, by which a learning rate is recommended here; then those on the training data."""
+    (sweep,) = sweeps
+    table, options = sweep.table, sweep.options
     best, *others = generalization_findings(table, options)
     recommended = recommended_lr(table, read_sweep(table, "validation_loss", options), options)
     on_training = [f for f in convergence_findings(table, options) if f.name != recommended.name]
@@ -133,7 +137,7 @@ def _figure(study: StoredStudy, name: str, y_label: str, series: tuple[Series, .
 GENERALIZATION = Etude(
     name="generalization",
     question=Message("study.generalization.title"),
-    measures=("sharpness",),
+    measures=(AtEnd(Sharpness()),),
     find=find,
     lay_out=lay_out,
 )

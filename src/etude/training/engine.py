@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from etude.core.errors import SpecError
+from etude.core.gradients import Gradients
 from etude.core.message import Message, Value
 from etude.core.spec import RunSpec
 from etude.core.task import Task
-from etude.training.gradients.base import Gradients
 from etude.training.gradients.explicit import explicit_gradients
 from etude.training.gradients.looped import LoopedGradients
 from etude.training.gradients.vmapped import WIDTH, VmappedGradients

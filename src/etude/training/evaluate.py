@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from etude.core.gradients import Gradients
 from etude.core.task import Split, Task
 from etude.core.trace import Array
-from etude.training.gradients.base import Gradients
 from etude.training.lanes import Lanes
 
 CURVE_EXAMPLES = 1000

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from etude.core.gradients import Gradients
+from etude.core.measure import AtEnd
 from etude.core.task import Task
 from etude.core.trace import Trace
 from etude.training.divergence import judge
 from etude.training.evaluate import FINAL_EXAMPLES, evaluate
-from etude.training.gradients.base import Gradients
-from etude.training.gradients.looped import bound_module
 from etude.training.lanes import Lanes
-from etude.training.sharpness import sharpness
-
-SHARPNESS_EXAMPLES = 1000
-"""Training examples whose mean loss defines the sharpness: fixed, equal for all lanes."""
+from etude.training.points import point_of
 
 
 def finish(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Trace]:
@@ -31,8 +27,11 @@ def finish(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Trace]:
             final[lane] = {name: float(values[row]) for name, values in columns.items()}
     for lane in range(len(lanes.specs)):
         trace = _trace(lanes, lane, final.get(lane, {}))
-        if "sharpness" in lanes.shared.measures and not trace.outcome.diverged:
-            trace.final.update(_sharpness(lanes, lanes.alive.index(lane), task))
+        if not trace.outcome.diverged:
+            point = point_of(lanes, gradients, task, [lanes.alive.index(lane)])
+            for once in lanes.shared.measures:
+                if isinstance(once, AtEnd):
+                    trace.final.update({name: float(v) for name, v in once.measure.at_point(point).items()})
         yield trace
 
 
@@ -60,11 +59,3 @@ def _trace(lanes: Lanes, lane: int, final: dict[str, float]) -> Trace:
         evaluations={"step": steps[seen]} | columns,
         final=final,
     )
-
-
-def _sharpness(lanes: Lanes, row: int, task: Task) -> dict[str, float]:
-    module = bound_module(task.init(lanes.shared.seed), lanes.weights, lanes.buffers, row).eval()
-    x, y = task.examples("train", SHARPNESS_EXAMPLES)
-    with torch.enable_grad():
-        value, error = sharpness(lambda: task.loss(module(x), y), list(module.parameters()))
-    return {"sharpness": value, "sharpness_error": error}

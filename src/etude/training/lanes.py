@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from etude.core.errors import ExecutionError
+from etude.core.gradients import Params
 from etude.core.rule import JointRule, State
 from etude.core.spec import RunSpec
 from etude.core.task import Task
-from etude.training.gradients.base import Params
 from etude.training.rules.joint import by_lane, evaluated
 
 

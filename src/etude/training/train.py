@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from etude.core.gradients import Gradients
 from etude.core.task import Task
 from etude.training.clip import clip_
 from etude.training.divergence import explosion_limit
 from etude.training.evaluate import CURVE_EXAMPLES, evaluate
-from etude.training.gradients.base import Gradients
 from etude.training.lanes import Lanes, lr_table
+from etude.training.randomness import step_seed
 
 CHUNK_STEPS = 50
 """Most steps between two looks at the losses: lanes are independent, so leaving late costs time but changes no bit."""
@@ -50,7 +51,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
         while lanes.step < stop and (not losses or time.monotonic() < pause):
             t = lanes.step
             x, y = task.batch(spec.seed, t, spec.batch_size)
-            loss, grads = gradients(lanes.params, lanes.buffers, x, y, _step_seed(spec.seed, t))
+            loss, grads = gradients(lanes.params, lanes.buffers, x, y, step_seed(spec.seed, t))
             if spec.clip_norm is not None:
                 clip_(grads, spec.clip_norm)
             with torch.no_grad():
@@ -65,11 +66,6 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
         if lanes.alive and (lanes.step % spec.evaluate_every == 0 or lanes.step == spec.steps):
             _evaluate(lanes, gradients, task)
         yield Progress(trained * len(losses), len(lanes.alive), len(lanes.exploded))
-
-
-def _step_seed(seed: int, step: int) -> int:
-    """Seed of a model's own randomness (dropout) at a step: equal for all lanes of a seed, whatever ran before."""
-    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
 
 
 def _drop_exploded(lanes: Lanes, start: int) -> bool:

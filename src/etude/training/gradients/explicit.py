@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from etude.core.gradients import Params
 from etude.core.task import Task
-from etude.training.gradients.base import Params
 
 _aten = torch.ops.aten
 Backward = Callable[[Tensor, Tensor, Tensor], Tensor]

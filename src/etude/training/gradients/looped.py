@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from etude.core.gradients import Params
 from etude.core.task import Task
-from etude.training.gradients.base import Params
 
 PORTION = 128
 """Examples of a forward pass in evaluation: activations that stay in the cache. A thousand images at once took a small CNN

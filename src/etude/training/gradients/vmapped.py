@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from etude.core.gradients import Params
 from etude.core.task import Task
-from etude.training.gradients.base import Params
 from etude.training.gradients.looped import in_portions
 
 WIDTH = 8

@@ -1,12 +1,14 @@
-"""What every way to the gradients offers."""
+"""How the lanes of a stack get their gradients."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Params = dict[str, Tensor]
+Params: TypeAlias = "dict[str, Tensor]"
+"""Tensors by the parameter's name, the lane axis first: (K, ...)."""
 
 
 class Gradients(Protocol):
@@ -18,7 +20,8 @@ class Gradients(Protocol):
     def __call__(self, params: Params, buffers: Params, x: Tensor, y: Tensor, seed: int) -> tuple[Tensor, Params]:
         """Loss of each lane (K,) on a batch and its gradient; buffers (batch norm's statistics) move in place.
 
-        ``seed`` fixes the randomness of a model that has any (dropout), equally for all lanes.
+        ``seed`` fixes the randomness of a model that has any (dropout), equally for all lanes. The gradient's tensors may be
+        reused by the next call: who keeps them copies them.
         """
         ...
 
