@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etude.core.errors import SpecError
-from etude.studies.spec import StudySpec, make_spec, parse_grid, read_toml
+from etude.studies.grids import parse_grid
+from etude.studies.spec import StudySpec, make_spec, read_toml
 from etude.studies.stored import read_stored
 
 FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "20", "--batch-size", "32", "--workers", "0")

@@ -14,7 +14,8 @@ from PIL import Image
 from etude.cli import app
 from etude.core.message import Message
 from etude.report.catalogue import say
-from etude.studies.spec import make_spec, parse_grid, read_toml
+from etude.studies.grids import parse_grid
+from etude.studies.spec import make_spec, read_toml
 from etude.studies.study import Study
 
 ROOT = Path(__file__).parent.parent

@@ -88,15 +88,31 @@ def run(
     steps: Annotated[int | None, typer.Option(help="Optimizer steps of each run; 500 by default.")] = None,
     epochs: Annotated[float | None, typer.Option(help="The same in passes over the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step; 64 by default.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd (the default), adam or adamw.")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Of sgd; 0.9 by default.")] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="sgd (the default), adamw, lion, muon, …; further hyperparameters as in 'lion(beta1=0.95)'."),
+    ] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of an optimizer that has it; 0.9 by default for sgd.")] = None,
     nesterov: Annotated[bool | None, typer.Option("--nesterov", help="Nesterov's momentum.")] = None,
-    beta1: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
-    beta2: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
-    eps: Annotated[float | None, typer.Option(help="Of adam and adamw.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Coupled for sgd and adam, decoupled for adamw.")] = None,
+    beta1: Annotated[float | None, typer.Option(help="Of an optimizer that has it, as the next ones.")] = None,
+    beta2: Annotated[float | None, typer.Option(help="See above.")] = None,
+    eps: Annotated[float | None, typer.Option(help="See above.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Coupled or decoupled as the optimizer defines it.")
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="Such as 'warmup(5%) > cosine'; constant by default.")] = None,
+    controller: Annotated[
+        str | None, typer.Option(help="plateau, hypergradient or polyak; it multiplies the schedule.")
+    ] = None,
+    scheduled: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=EXPR", help="Schedule of a hyperparameter, in multiples of its value; repeatable."),
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="Global gradient norm to clip at; none by default.")] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(metavar="KEY=A:B:N", help="A second axis, such as momentum=0:0.99:4: a sweep for each."),
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="How much worse than the best is as good; 0.02, which is 2 %, by default.")
     ] = None,
@@ -124,6 +140,8 @@ def run(
     given = {name: value for name, value in locals().items() if name in _OPTIONS and value is not None}
     if "hidden" in given:
         given["hidden"] = _widths(given["hidden"])
+    if "scheduled" in given:
+        given["scheduled"] = dict(_pair(text) for text in given["scheduled"])
     options: dict[str, Any] = (read_toml(spec) if spec else {}) | given
     options.pop("etude", None)
     study = Study(etude, out=out, **options)
@@ -210,6 +228,15 @@ def _widths(text: str) -> tuple[int, ...]:
         raise SpecError(f"hidden widths are whole numbers with commas between, got {text!r}: write 128,64") from None
 
 
+def _pair(text: str) -> tuple[str, str]:
+    from etude.core.errors import SpecError
+
+    name, equals, expression = (part.strip() for part in text.partition("="))
+    if not (name and equals and expression):
+        raise SpecError(f"a scheduled hyperparameter is NAME=EXPR, got {text!r}: write momentum='linear(to=0.5)'")
+    return name, expression
+
+
 def _same_command(folder: Path, out: Path | None) -> str:
     words = ["etude", *sys.argv[1:]]
     return shlex.join(words if out else [*words, "--out", str(folder)])
@@ -244,5 +271,6 @@ def _fail(message: str, code: int) -> None:
 
 _OPTIONS = (
     "data", "task", "model", "hidden", "activation", "lr", "seeds", "steps", "epochs", "batch_size", "optimizer", "momentum",
-    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "clip", "tolerance", "target",
+    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "controller", "scheduled", "clip", "grid", "tolerance",
+    "target",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from etude.studies.watch import Silent, Tally
 
 
 def test_a_round_is_counted_from_the_reports_of_its_shards():
-    tally = Tally(round=2, runs=10, steps=100, done=4)
+    tally = Tally(round=2, runs=10, done=4, remaining=600)
     tally.moved(shard=0, lane_steps=150, alive=2, left=1)
     tally.moved(shard=1, lane_steps=100, alive=3, left=0)
     status = tally.status()
@@ -18,7 +18,7 @@ def test_a_round_is_counted_from_the_reports_of_its_shards():
 
 
 def test_before_the_first_report_there_is_no_time_left():
-    status = Tally(round=1, runs=2, steps=10, done=0).status()
+    status = Tally(round=1, runs=2, done=0, remaining=20).status()
     assert (status.steps_per_second, status.seconds_left) == (0.0, None)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from etude.analysis.convergence import StepsToTarget, steps_to_target
 from etude.analysis.convergence_findings import convergence_findings
 from etude.analysis.reading import SweepReading
+from etude.core.finding import Finding
 from etude.core.message import Message, Value
 from etude.report.page import Page, Section
+from etude.studies.arms import Sweep
 from etude.studies.etude import Etude
 from etude.studies.figures import (
     curve_figure,
@@ -88,10 +91,15 @@ def answer(study: StoredStudy, reading: SweepReading) -> tuple[Message, ...]:
     return (first, Message("study.answer.edge", {"lower": edge.lower, "upper": edge.upper}))
 
 
+def find(sweeps: Sequence[Sweep]) -> list[Finding]:
+    """What the one sweep says of its training loss."""
+    (sweep,) = sweeps
+    return convergence_findings(sweep.table, sweep.options)
+
+
 CONVERGENCE = Etude(
     name="convergence",
     question=Message("study.convergence.title"),
-    measures=(),
-    find=convergence_findings,
+    find=find,
     lay_out=lay_out,
 )

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from etude.analysis.options import SweepOptions
-from etude.analysis.table import SweepTable
+from etude.analysis.planning import Plan, plan
 from etude.core.finding import Finding
+from etude.core.measure import Measure
 from etude.core.message import Message
+from etude.core.task import Task
 from etude.report.page import Page
+from etude.studies.arms import Arm, Sweep
+from etude.studies.bases import base_run
+from etude.studies.spec import StudySpec
 from etude.studies.stored import StoredStudy
+
+if TYPE_CHECKING:
+    from etude.tasks.task import Task as GivenTask
+
+Tasks = Mapping[str, Task]
+
+
+def one_task(spec: StudySpec, given: GivenTask | None, device: str) -> Tasks:
+    """The task that the options name, or the one made in Python."""
+    from etude.studies.task import task_of  # late, for torch
+
+    task = task_of(spec, given, device)
+    return {task.name: task}
+
+
+def one_arm(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:
+    """A single sweep over the learning rates that the options name."""
+    (task,) = tasks.values()
+    return (Arm("sweep", spec.etude, base_run(spec, task, measures), tuple(spec.lrs)),)
+
+
+def extend_and_bracket(sweeps: Sequence[Sweep]) -> dict[str, Plan]:
+    """Extend every grid where an answer lies at its end, and narrow the bracket of its edge."""
+    return {sweep.arm.name: plan(sweep.table, sweep.options) for sweep in sweeps}
 
 
 @dataclass(frozen=True)
@@ -20,13 +49,23 @@ class Etude:
     Attributes:
         name: On the command line.
         question: What it asks.
-        measures: Further measures that its runs take at their end.
-        find: From the sweep to the findings.
+        find: From the finished sweeps to the findings.
         lay_out: From the stored study to its page.
+        tasks: What it trains, from the options, a task made in Python, and the device.
+        arms: The sides of its comparison, from the options and the tasks; one for an étude that compares nothing.
+        plan: Which learning rates each arm runs next, by the arm's name, and why; arms left out are complete.
+        measures: Further measures of its runs.
+        keeps_weights: Whether final weights are worth their disk.
+        defaults: Options that it chooses otherwise than ``StudySpec``.
     """
 
     name: str
     question: Message
-    measures: tuple[str, ...]
-    find: Callable[[SweepTable, SweepOptions], list[Finding]]
+    find: Callable[[Sequence[Sweep]], list[Finding]]
     lay_out: Callable[[StoredStudy], Page]
+    tasks: Callable[[StudySpec, GivenTask | None, str], Tasks] = one_task
+    arms: Callable[[StudySpec, Tasks, tuple[Measure, ...]], tuple[Arm, ...]] = one_arm
+    plan: Callable[[Sequence[Sweep]], Mapping[str, Plan]] = extend_and_bracket
+    measures: tuple[Measure, ...] = ()
+    keeps_weights: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)

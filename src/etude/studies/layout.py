@@ -64,11 +64,25 @@ def provenance(study: StoredStudy) -> tuple[Fact, ...]:
         Fact("numpy", str(about.get("numpy", "?"))),
         Fact("Python", str(about.get("python", "?"))),
         Fact(Message("study.provenance.machine"), str(about.get("machine", "?"))),
-        Fact(Message("study.provenance.engine"), str(study.engine["engine"])),
-        Fact(Message("study.provenance.why"), from_plain(study.engine["reason"])),
+        *_engines(study),
         Fact(Message("study.provenance.created"), study.info.created),
         Fact(Message("study.provenance.task"), str(study.info.spec.get(FINGERPRINT, "?"))),
     )
+
+
+def _engines(study: StoredStudy) -> list[Fact]:
+    distinct = {
+        str(arm): arm
+        for arm in ({"engine": a["engine"], "reason": a["reason"]} for a in study.engines["arms"].values())
+    }
+    return [
+        fact
+        for arm in distinct.values()
+        for fact in (
+            Fact(Message("study.provenance.engine"), str(arm["engine"])),
+            Fact(Message("study.provenance.why"), from_plain(arm["reason"])),
+        )
+    ]
 
 
 def nearest(study: StoredStudy, lr: float | None) -> float:

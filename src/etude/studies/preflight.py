@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from etude.core.errors import ExecutionError
-from etude.core.spec import RunSpec
+from etude.core.spec import RunSpec, TaskRef
 from etude.core.task import Task
 from etude.storage.files import free_bytes
 from etude.training.engine import Engine
@@ -41,13 +41,14 @@ def lanes_that_fit(task: Task, spec: RunSpec, engine: Engine, workers: int) -> i
     return max(1, int(min(available, STACK_BYTES) // lane))
 
 
-def check_disk(task: Task, specs: Sequence[RunSpec], folder: Path, *, keep_weights: bool) -> None:
+def check_disk(tasks: Mapping[TaskRef, Task], specs: Sequence[RunSpec], folder: Path, *, keep_weights: bool) -> None:
     """Raise ``ExecutionError`` when what the study will store for runs that are not stored yet does not fit the disk."""
     if not specs:
         return
-    evaluations = specs[0].steps // specs[0].evaluate_every + 2
-    traces = len(specs) * 8 * (specs[0].steps + 5 * evaluations)
-    weights = weight_bytes(task, specs) if keep_weights else 0
+    traces = sum(8 * (spec.steps + 5 * (spec.steps // spec.evaluate_every + 2)) for spec in specs)
+    weights = sum(
+        weight_bytes(task, [s for s in specs if s.task == ref]) for ref, task in tasks.items() if keep_weights
+    )
     needed = FURTHER_RUNS * (traces + weights) + _MARGIN
     free = free_bytes(folder)
     if needed > free:

@@ -32,9 +32,10 @@ FEWEST_SHARDS = 4
 
 @dataclass(frozen=True)
 class Shard:
-    """Runs that train side by side in one worker."""
+    """Runs that train side by side in one worker, and how they are computed."""
 
     specs: tuple[RunSpec, ...]
+    engine: Engine
 
     @property
     def key(self) -> str:
@@ -67,13 +68,14 @@ class Finished:
     weights: bytes
 
 
-def partition(specs: Sequence[RunSpec], lanes_that_fit: int, at_once: int) -> list[Shard]:
-    """Deal runs into shards: one seed each, learning rates interleaved so that the diverging ones are spread.
+def partition(specs: Sequence[RunSpec], engine: Engine, lanes_that_fit: int, at_once: int) -> list[Shard]:
+    """Deal an arm's runs into shards: one seed each, learning rates interleaved so that the diverging ones are spread.
 
     Depends on nothing but the runs and the engine, so it is the same for any number of workers.
 
     Args:
         specs: The runs.
+        engine: How they are computed.
         lanes_that_fit: Most lanes of a shard.
         at_once: Fewest lanes worth a shard of their own.
     """
@@ -85,18 +87,18 @@ def partition(specs: Sequence[RunSpec], lanes_that_fit: int, at_once: int) -> li
         limit = max(at_once, min(MOST_LANES, lanes_that_fit))
         enough = min(ceil(FEWEST_SHARDS / len(by_seed)), len(group) // at_once)
         parts = max(1, ceil(len(group) / limit), enough)
-        shards += [Shard(tuple(group[i::parts])) for i in range(parts)]
+        shards += [Shard(tuple(group[i::parts]), engine) for i in range(parts)]
     return shards
 
 
 def train_shard(
-    task: Task, engine: Engine, shard: Shard, checkpoint: bytes | None, should_stop: Callable[[], bool]
+    task: Task, shard: Shard, checkpoint: bytes | None, should_stop: Callable[[], bool]
 ) -> Iterator[Moved | Saved | Finished]:
     """Train a shard from its start or from a checkpoint, reporting as it goes; the work of a worker."""
     device = task.examples("train", 1)[0].device
     with prepare_process():
         lanes = unpack(checkpoint, shard.specs, device) if checkpoint else start_lanes(shard.specs, task)
-        gradients = make_gradients(task, shard.specs[0].seed, engine)
+        gradients = make_gradients(task, shard.specs[0].seed, shard.engine)
         saved = time.monotonic()
         for progress in train(lanes, gradients, task):
             yield Moved(progress.lane_steps, progress.alive, progress.left)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import shlex
 import tomllib
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from etude.core.controller import Controller
 from etude.core.errors import SpecError
-from etude.core.rule import UpdateRule
-from etude.training.rules import SGD, Adam, AdamW
-
-Optimizer = Literal["sgd", "adam", "adamw"]
+from etude.core.rule import Rule
+from etude.studies.grids import DEFAULT_LR, parse_axis, parse_grid
+from etude.studies.optimizers import read_controller, read_optimizer
+from etude.studies.option_errors import sentence
 
 DEFAULT_STEPS = 500
 """Horizon when neither steps nor epochs are given: long enough for a small network to converge, short enough to wait for."""
@@ -28,8 +26,11 @@ MOST_RUNS = 20_000
 MOST_STEPS = 10**9
 """Horizon [optimizer steps] at most, for the same reason."""
 
-_ADAM_ONLY = ("beta1", "beta2", "eps")
-_SGD_ONLY = ("momentum", "nesterov")
+NUMBERS = ("batch_size", "steps", "epochs", "momentum", "beta1", "beta2", "eps", "weight_decay", "clip")
+"""Options that a second axis can vary, besides the hyperparameters that are written in brackets."""
+
+HYPERPARAMETERS = ("momentum", "nesterov", "beta1", "beta2", "eps", "weight_decay")
+"""Those of the optimizer that have an option of their own; the others are written in brackets behind its name."""
 
 
 class StudySpec(BaseModel):
@@ -42,20 +43,24 @@ class StudySpec(BaseModel):
         model: Built-in network: mlp, cnn, cnn-bn or gru.
         hidden: Widths of its hidden layers.
         activation: Its activation.
-        lr: Grid ``LOW:HIGH:N`` of N learning rates, evenly spaced in log η.
+        lr: Grid ``LOW:HIGH:N`` of N learning rates, evenly spaced in log η; ``None`` leaves it to the étude, which takes
+            1e-4:1:24 where one grid suits all runs.
         seeds: Replicates per learning rate; 5 are the fewest that give a bootstrap interval any meaning.
         steps: Horizon [optimizer steps]; ``None`` means ``epochs``, or 500.
         epochs: Horizon in passes over the training data.
         batch_size: Examples per step.
-        optimizer: Update rule: sgd, adam or adamw.
-        momentum: Of sgd; 0.9, which is what practice uses.
+        optimizer: Update rule: its name, and hyperparameters in brackets, such as ``lion(beta1=0.95)``.
+        momentum: Of the rules that have it; 0.9 for sgd, which is what practice uses.
         nesterov: Nesterov's momentum instead of the heavy ball.
-        beta1: Of adam and adamw.
-        beta2: Of adam and adamw.
-        eps: Of adam and adamw.
-        weight_decay: λ; ``None`` means 0, and 0.01 for adamw.
+        beta1: Of the rules that have it, as the next ones.
+        beta2: See above.
+        eps: See above.
+        weight_decay: λ; ``None`` means the rule's default.
         schedule: Shape of the learning rate over the horizon, such as ``warmup(5%) > cosine``.
+        controller: Closed loop that multiplies the schedule, such as ``plateau(patience=3)``.
+        scheduled: Schedules of hyperparameters, multiples of their own values, such as ``{"momentum": "linear(to=0.5)"}``.
         clip: Global gradient norm to clip at.
+        grid: A second axis: ``KEY=LOW:HIGH:N`` or ``KEY=V,V,…``, a whole sweep for each value.
         tolerance: How much worse than the best, relative to its loss, still counts as as good.
         target: Training loss whose first crossing is counted in steps.
     """
@@ -68,20 +73,23 @@ class StudySpec(BaseModel):
     model: str = "mlp"
     hidden: tuple[int, ...] = ()
     activation: str = "relu"
-    lr: str = "1e-4:1:24"
+    lr: str | None = None
     seeds: int = 5
     steps: int | None = None
     epochs: float | None = None
     batch_size: int = 64
-    optimizer: Optimizer = "sgd"
+    optimizer: str = "sgd"
     momentum: float | None = None
-    nesterov: bool = False
+    nesterov: bool | None = None
     beta1: float | None = None
     beta2: float | None = None
     eps: float | None = None
     weight_decay: float | None = None
     schedule: str = "constant"
+    controller: str | None = None
+    scheduled: dict[str, str] = {}
     clip: float | None = None
+    grid: str | None = None
     tolerance: float = 0.02
     target: float | None = None
 
@@ -95,15 +103,26 @@ class StudySpec(BaseModel):
     def _lr_is_text(cls, value: Any) -> Any:
         if isinstance(value, list | tuple) and len(value) == 3:
             return ":".join(map(str, value))
-        if not isinstance(value, str):
+        if value is not None and not isinstance(value, str):
             raise ValueError(f"a grid of learning rates is LOW:HIGH:N, got {value!r}: write for example '1e-4:1:24'")
         return value
 
     @field_validator("lr")
     @classmethod
-    def _lr_is_a_grid(cls, value: str) -> str:
-        parse_grid(value)
+    def _lr_is_a_grid(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_grid(value)
         return value
+
+    @model_validator(mode="after")
+    def _has_one_task(self) -> StudySpec:
+        if (self.data is None) == (self.task is None):
+            raise ValueError(
+                "needs either data or a task of one's own, not both: pass --data NAME or --task FILE.py:FUNCTION"
+            )
+        if self.task is not None and (self.model != "mlp" or self.hidden or self.activation != "relu"):
+            raise ValueError("a task of one's own brings its model: leave model, hidden and activation out")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
@@ -115,12 +134,6 @@ class StudySpec(BaseModel):
             raise ValueError(f"needs epochs > 0, got {self.epochs}: pass a positive number")
         if self.steps is not None and self.epochs is not None:
             raise ValueError(f"got both steps = {self.steps} and epochs = {self.epochs}: pass one of them")
-        if (self.data is None) == (self.task is None):
-            raise ValueError(
-                "needs either data or a task of one's own, not both: pass --data NAME or --task FILE.py:FUNCTION"
-            )
-        if self.task is not None and (self.model != "mlp" or self.hidden or self.activation != "relu"):
-            raise ValueError("a task of one's own brings its model: leave model, hidden and activation out")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
             raise ValueError(f"needs tolerance >= 0, got {self.tolerance}: 0.02 means 2 %")
         if self.clip is not None and not self.clip > 0:
@@ -130,28 +143,47 @@ class StudySpec(BaseModel):
                 f"needs at most {MOST_RUNS} runs, got {len(self.lrs)} learning rates × {self.seeds} seeds: lower one of them"
             )
         self.rule()
+        self.control()
+        self.along()
         return self
 
     @property
     def lrs(self) -> list[float]:
         """The learning rates of the grid, ascending."""
-        return parse_grid(self.lr)
+        return parse_grid(self.lr or DEFAULT_LR)
 
-    def rule(self) -> UpdateRule:
+    def rule(self) -> Rule:
         """The update rule with its hyperparameters.
 
         Raises:
             SpecError: When a hyperparameter is out of range or belongs to another rule.
         """
-        foreign = _ADAM_ONLY if self.optimizer == "sgd" else _SGD_ONLY
-        given = [name for name in foreign if getattr(self, name) is not None and getattr(self, name) is not False]
-        if given:
-            raise SpecError(f"{self.optimizer} has no {given[0]}, got {getattr(self, given[0])}: leave it out")
-        decay: dict[str, Any] = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
-        if self.optimizer == "sgd":
-            return SGD(0.9 if self.momentum is None else self.momentum, self.nesterov, **decay)
-        moments: dict[str, Any] = {n: getattr(self, n) for n in _ADAM_ONLY if getattr(self, n) is not None}
-        return (Adam if self.optimizer == "adam" else AdamW)(**moments, **decay)
+        return read_optimizer(self.optimizer, {name: getattr(self, name) for name in HYPERPARAMETERS})
+
+    def control(self) -> Controller | None:
+        """The controller, if there is one."""
+        return None if self.controller is None else read_controller(self.controller)
+
+    def along(self) -> dict[str, StudySpec]:
+        """The study at each value of its second axis, by ``key=value``; empty without one.
+
+        Raises:
+            SpecError: When the axis is none that has numbers, or a value is out of range.
+        """
+        if self.grid is None:
+            return {}
+        axis = parse_axis(self.grid)
+        return {f"{axis.key}={value:g}": self._at(axis.key, value) for value in axis.values}
+
+    def _at(self, key: str, value: float) -> StudySpec:
+        plain = self.stored() | {"grid": None}
+        if key in NUMBERS:
+            return make_spec(plain | {key: value})
+        if key in type(self).model_fields:
+            raise SpecError(f"the second axis cannot be {key!r}: it can be {', '.join(NUMBERS)}, or a hyperparameter")
+        bare = self.optimizer.strip().removesuffix(")")
+        joint = ", " if "(" in bare else "("
+        return make_spec(plain | {"optimizer": f"{bare}{joint}{key}={value:g})"})
 
     def horizon(self, examples: int) -> int:
         """Steps for a training set of so many examples.
@@ -184,39 +216,12 @@ class StudySpec(BaseModel):
         parts = ["etude", "run", self.etude]
         for name, value in given.items():
             flag = "--" + name.replace("_", "-")
+            if isinstance(value, dict):
+                parts += [word for key, text in value.items() for word in (flag, f"{key}={text}")]
+                continue
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             parts += [flag] if value is True else [flag, text]
         return shlex.join([*parts, "--out", str(folder)])
-
-
-def parse_grid(text: str) -> list[float]:
-    """Learning rates of ``LOW:HIGH:N``, evenly spaced in log η, both ends included.
-
-    Raises:
-        SpecError: When the text is no such grid, or the range is empty, inverted or of one point.
-
-    Example:
-        >>> parse_grid("0.01:1:3")
-        [0.01, 0.1, 1.0]
-    """
-    parts = text.split(":")
-    try:
-        low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
-        if len(parts) != 3:
-            raise ValueError
-    except (ValueError, IndexError):
-        raise SpecError(f"a grid of learning rates is LOW:HIGH:N, got {text!r}: write for example 1e-4:1:24") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low > 0):
-        raise SpecError(f"learning rates must be positive and finite, got {text!r}: write for example 1e-4:1:24")
-    if not low < high:
-        raise SpecError(f"the lowest learning rate must be below the highest, got {text!r}: write LOW:HIGH:N")
-    if not 2 <= count <= 1000:
-        raise SpecError(f"needs between 2 and 1000 learning rates, got {count} in {text!r}: 24 resolve a factor of 1.5")
-    inner = 10 ** np.linspace(math.log10(low), math.log10(high), count)[1:-1]
-    lrs = [low, *(float(f"{v:.12g}") for v in inner), high]
-    if not all(a < b for a, b in pairwise(lrs)):
-        raise SpecError(f"needs {count} different learning rates, got {text!r}: widen the range or lower N")
-    return lrs
 
 
 def make_spec(options: dict[str, Any]) -> StudySpec:
@@ -228,7 +233,7 @@ def make_spec(options: dict[str, Any]) -> StudySpec:
     try:
         return StudySpec.model_validate(options)
     except ValidationError as error:
-        raise SpecError("; ".join(_sentence(e) for e in error.errors())) from None
+        raise SpecError("; ".join(sentence(e, StudySpec.model_fields) for e in error.errors())) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -243,33 +248,3 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"cannot read {path} ({error.strerror}): check the path given to --spec") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} is no TOML ({error}): correct it there") from None
-
-
-_OTHER_NAMES = {
-    "learning_rate": ["lr"],
-    "lrs": ["lr"],
-    "wd": ["weight_decay"],
-    "clip_norm": ["clip"],
-    "dataset": ["data"],
-}
-
-
-def _sentence(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part != "function-after")
-    if error["type"] == "extra_forbidden":
-        near = _OTHER_NAMES.get(key) or difflib.get_close_matches(key, StudySpec.model_fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(StudySpec.model_fields)}"
-        return f"there is no option {key!r}: {hint}"
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    message = (error["msg"][0].lower() + error["msg"][1:]).replace("input should be", "must be")
-    message = message.replace("a valid tuple", "a list")
-    return f"option {key!r} {message}, got {error['input']!r}{_nearest(error)}"
-
-
-def _nearest(error: Any) -> str:
-    if error["type"] != "literal_error" or not isinstance(error["input"], str):
-        return ""
-    names = get_args(StudySpec.model_fields[error["loc"][0]].annotation)
-    near = difflib.get_close_matches(error["input"].lower(), names, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ from etude.core.errors import StorageError, UserError
 from etude.core.finding import Finding
 from etude.core.message import Message
 from etude.core.record import from_plain
+from etude.core.spec import RunSpec
+from etude.core.trace import Trace
 from etude.report.catalogue import say
 from etude.storage.reader import StudyInfo, StudyReader
+from etude.studies.arms import Arm, Sweep
 from etude.studies.spec import StudySpec, make_spec
 
 ROUND = "round-{}"
-ENGINE = "engine"
+ARMS = "arms"
+ENGINES = "engines"
 FINGERPRINT = "fingerprint of data, model and loss"
 
 
@@ -33,10 +37,9 @@ class StoredStudy:
         spec: Its options.
         info: When, by which version and on what it was begun.
         task: Name of the task.
-        engine: Which engine computed it, and why that one.
-        rounds: What each round ran: learning rates, and the reasons for them.
-        horizon: Steps of each run that does not diverge before.
-        table: Its runs, laid out.
+        engines: Device, and for each arm which engine computed it, and why that one.
+        rounds: What each round ran, by arm: learning rates, and the reasons for them.
+        sweeps: Its arms and their runs.
         findings: What was concluded.
     """
 
@@ -44,16 +47,30 @@ class StoredStudy:
     spec: StudySpec
     info: StudyInfo
     task: str
-    engine: dict[str, Any]
+    engines: dict[str, Any]
     rounds: tuple[dict[str, Any], ...]
-    horizon: int
-    table: SweepTable
+    sweeps: tuple[Sweep, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def sweep(self) -> Sweep:
+        """The first sweep; the only one of an étude that compares nothing."""
+        return self.sweeps[0]
+
+    @property
+    def table(self) -> SweepTable:
+        """The first sweep's runs."""
+        return self.sweep.table
+
+    @property
+    def horizon(self) -> int:
+        """Steps of each of its runs that does not diverge before."""
+        return self.sweep.arm.base.steps
 
     @property
     def options(self) -> SweepOptions:
         """How its sweep is analysed."""
-        return sweep_options(self.spec)
+        return self.sweep.options
 
     @cached_property
     def training(self) -> SweepReading:
@@ -67,18 +84,22 @@ class StoredStudy:
 
     @property
     def extensions(self) -> tuple[Message, ...]:
-        """Why learning rates beyond the grid were run."""
-        return tuple(from_plain(reason) for later in self.rounds[1:] for reason in later["reasons"])
+        """Why learning rates beyond the first sweep's grid were run."""
+        return self.reasons(self.sweep.arm.name)
+
+    def reasons(self, arm: str) -> tuple[Message, ...]:
+        """Why learning rates beyond an arm's grid were run."""
+        later = [ran["arms"][arm] for ran in self.rounds[1:] if arm in ran["arms"]]
+        return tuple(from_plain(reason) for own in later for reason in own["reasons"])
 
     def finding(self, name: str) -> Finding:
         """The finding of this name."""
         return next(f for f in self.findings if f.name == name)
 
 
-def sweep_options(spec: StudySpec) -> SweepOptions:
-    """The analysis' options that follow from the study's."""
-    lrs = spec.lrs
-    return SweepOptions(tolerance=spec.tolerance, target=spec.target, lr_range=(lrs[0], lrs[-1]))
+def arm_options(spec: StudySpec, arm: Arm) -> SweepOptions:
+    """The options of the analysis that follow from the study's and the arm's."""
+    return SweepOptions(tolerance=spec.tolerance, target=spec.target, lr_range=(arm.lrs[0], arm.lrs[-1]))
 
 
 def read_stored(folder: Path) -> StoredStudy:
@@ -99,13 +120,31 @@ def read_stored(folder: Path) -> StoredStudy:
             done = f"{len(traces)} of {len(specs)} runs are done" if specs else "it has not begun to train"
             raise UserError(f"the study in {folder} is not finished ({done}): go on with {spec.command(folder)}")
         rounds: list[dict[str, Any]] = []
-        while (plan := reader.plan(ROUND.format(len(rounds)))) is not None:
-            rounds.append(plan)
-        table = SweepTable.of([(s, traces[s.hash]) for s in specs])
-        engine = reader.plan(ENGINE) or {}
-    _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)])
-    _check_sentences(folder, info, [from_plain(reason) for later in rounds for reason in later["reasons"]])
-    return StoredStudy(folder, spec, info, specs[0].task.name, engine, tuple(rounds), specs[0].steps, table, findings)
+        while (ran := reader.plan(ROUND.format(len(rounds)))) is not None:
+            rounds.append(ran)
+        arms, engines = reader.plan(ARMS), reader.plan(ENGINES)
+    assert arms is not None, "stored before the first run"
+    assert engines is not None, "stored before the first run"
+    runs = {s.hash: s for s in specs}
+    sweeps = tuple(_sweep(spec, about, rounds, runs, traces) for about in arms["arms"])
+    study = StoredStudy(folder, spec, info, specs[0].task.name, engines, tuple(rounds), sweeps, findings)
+    reasons = [reason for sweep in sweeps for reason in study.reasons(sweep.arm.name)]
+    _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)] + reasons)
+    return study
+
+
+def _sweep(
+    spec: StudySpec,
+    about: Mapping[str, Any],
+    rounds: Sequence[Mapping[str, Any]],
+    runs: Mapping[str, RunSpec],
+    traces: Mapping[str, Trace],
+) -> Sweep:
+    """An arm and its runs, from what was stored of them."""
+    name = about["name"]
+    own = [runs[run] for ran in rounds if name in ran["arms"] for run in ran["arms"][name]["runs"]]
+    arm = Arm(name, from_plain(about["label"]), replace(own[0], seed=0), tuple(about["lrs"]))
+    return Sweep(arm, SweepTable.of([(run, traces[run.hash]) for run in own]), arm_options(spec, arm))
 
 
 def _check_sentences(folder: Path, info: StudyInfo, messages: Sequence[Message]) -> None:

@@ -110,7 +110,7 @@ class Study:
             options.setdefault("data", "digits")
         else:
             options["task"] = self.task.name if self.task else task
-        self.spec: StudySpec = make_spec({"etude": etude} | options)
+        self.spec: StudySpec = make_spec({"etude": etude, **self.etude.defaults} | options)
         self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec, self.task)
 
     def run(
@@ -138,7 +138,6 @@ class Study:
             ExecutionError: When memory or disk are too small, or a worker died twice.
         """
         from etude.studies.run import Execution, run_study
-        from etude.studies.task import task_of
         from etude.training.engine import Engine
 
         if workers is None:
@@ -147,9 +146,9 @@ class Study:
             raise SpecError(f"needs workers >= 0, got {workers}: 0 trains in this process")
         if workers and device != "cpu":
             raise SpecError(f"worker processes are for the CPU, got workers = {workers} on {device}: leave workers out")
-        task = task_of(self.spec, self.task, device)
+        tasks = self.etude.tasks(self.spec, self.task, device)
         execution = Execution(workers, Engine(engine), device, keep_weights)
-        run_study(self.etude, self.spec, task, self.folder, execution, watcher or Silent())
+        run_study(self.etude, self.spec, tasks, self.folder, execution, watcher or Silent())
         answer = Answer(self.folder)
         answer.write_report()
         return answer

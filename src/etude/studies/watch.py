@@ -59,27 +59,23 @@ class Tally:
     Attributes:
         round: Number of the round, from 1.
         runs: Runs of the round.
-        steps: Horizon of each.
         done: Runs that were finished before, and since.
+        remaining: Lane-steps still to be made.
     """
 
     round: int
     runs: int
-    steps: int
     done: int
+    remaining: int
     _began: float = field(default_factory=time.monotonic)
     _made: int = 0
     _alive: dict[int, int] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
-    _remaining: int = 0
-
-    def __post_init__(self) -> None:
-        self._remaining = (self.runs - self.done) * self.steps
 
     def moved(self, shard: int, lane_steps: int, alive: int, left: int) -> None:
         """Count a report of a shard."""
         self._made += lane_steps
-        self._remaining -= lane_steps
+        self.remaining -= lane_steps
         self._alive[shard], self._left[shard] = alive, left
 
     def finished(self, shard: int, runs: int, diverged: int) -> None:
@@ -98,5 +94,5 @@ class Tally:
             diverged=sum(self._left.values()),
             alive=sum(self._alive.values()),
             steps_per_second=rate,
-            seconds_left=max(self._remaining, 0) / rate if rate > 0 else None,
+            seconds_left=max(self.remaining, 0) / rate if rate > 0 else None,
         )
