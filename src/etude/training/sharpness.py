@@ -18,10 +18,12 @@ ITERATIONS = 60
 """Most Hessian-vector products; the error that remains is reported."""
 
 
-def sharpness(loss: Callable[[], Tensor], params: Sequence[Tensor]) -> tuple[float, float]:
+def sharpness(
+    loss: Callable[[], Tensor], params: Sequence[Tensor], scale: Sequence[Tensor] | None = None
+) -> tuple[float, float]:
     r"""Largest (most positive) eigenvalue of the Hessian of a loss, by Lanczos iteration.
 
-    .. math:: \lambda_{\max}(H), \quad H = \nabla^2 L(w)
+    .. math:: \lambda_{\max}(S H S), \quad H = \nabla^2 L(w)
 
     Hessian-vector products are exact, by differentiating twice (Pearlmutter 1994). At an eigenvalue of 2/η gradient descent
     with step η is at the edge of stability (Cohen et al. 2021).
@@ -29,6 +31,7 @@ def sharpness(loss: Callable[[], Tensor], params: Sequence[Tensor]) -> tuple[flo
     Args:
         loss: Computes the scalar loss at the current parameters; must be differentiable twice.
         params: The parameters; those the loss does not depend on count as zero rows of H.
+        scale: The diagonal S, shaped like the parameters: H in the coordinates S⁻¹w. ``None`` stands for ones.
 
     Returns:
         The eigenvalue and a bound on its error: some eigenvalue of H lies that close (the residual norm of the Ritz pair).
@@ -43,19 +46,23 @@ def sharpness(loss: Callable[[], Tensor], params: Sequence[Tensor]) -> tuple[flo
         >>> round(value, 9)
         5.0
     """
-    used = [p for p in params if p.requires_grad]
-    gradient = torch.autograd.grad(loss(), used, create_graph=True, allow_unused=True)
-    pairs = [(p, g) for p, g in zip(used, gradient, strict=True) if g is not None and g.requires_grad]
-    if not pairs:
+    scales = [None] * len(params) if scale is None else scale
+    used = [(p, s) for p, s in zip(params, scales, strict=True) if p.requires_grad]
+    gradient = torch.autograd.grad(loss(), [p for p, _ in used], create_graph=True, allow_unused=True)
+    kept = [(p, g, s) for (p, s), g in zip(used, gradient, strict=True) if g is not None and g.requires_grad]
+    if not kept:
         return 0.0, 0.0
-    weights, slopes = [p for p, _ in pairs], [g for _, g in pairs]
+    weights, slopes = [p for p, _, _ in kept], [g for _, g, _ in kept]
+    stretch = None if scale is None else torch.cat([s.flatten() for _, _, s in kept if s is not None])
 
     def product(v: Tensor) -> Tensor:
+        v = v if stretch is None else stretch * v
         parts = [s.view_as(p) for s, p in zip(torch.split(v, [p.numel() for p in weights]), weights, strict=True)]
         rows = torch.autograd.grad(slopes, weights, parts, retain_graph=True, allow_unused=True)
-        return torch.cat(
+        result = torch.cat(
             [torch.zeros_like(p).flatten() if r is None else r.flatten() for p, r in zip(weights, rows, strict=True)]
         )
+        return result if stretch is None else stretch * result
 
     size = sum(p.numel() for p in weights)
     start = torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(weights[0])

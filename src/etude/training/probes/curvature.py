@@ -1,0 +1,143 @@
+"""Curvature: along an update, and in the coordinates of a preconditioned optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from etude.training.probes.isolated import isolated
+from etude.training.sharpness import sharpness
+
+_ROUNDINGS = 8
+"""The curvature combines three losses with weights 2, −4 and 2: at worst this many roundings of one."""
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    r"""The loss along an update, as the parabola through three points.
+
+    .. math:: L(w + s u) \approx L_0 + b s + c s^2
+
+    Attributes:
+        loss: L₀, before the update.
+        slope: b, the change per update at its beginning; negative where the update goes downhill.
+        curvature: c; half the second derivative along the update.
+        resolution: Differences in c below this are rounding: 8 ε |L₀|, with ε of the numbers the loss is computed in.
+    """
+
+    loss: float
+    slope: float
+    curvature: float
+    resolution: float
+
+    @property
+    def q(self) -> float:
+        """−2c/b: the update's length, relative to the step that would reach the bottom of the parabola.
+
+        At 1 the update ends in the minimum, at 2 on the opposite wall at the height where it began, beyond 2 higher; near 0
+        there is no curvature to feel and a longer step would do better. NaN where the update does not go downhill. One probe
+        on one batch is noisy: pool several by averaging c and b first.
+        """
+        return -2 * self.curvature / self.slope if self.slope < 0 else float("nan")
+
+
+def line_probe(
+    module: nn.Module,
+    loss: Callable[[], Tensor],
+    before: Mapping[str, Tensor],
+    after: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype | None = None,
+) -> Line:
+    r"""Measure slope and curvature of a loss along an update u = w₊ − w.
+
+    .. math:: b = 4 (L_{1/2} - L_0) - (L_1 - L_0), \qquad c = 2 (L_1 - L_0) - 4 (L_{1/2} - L_0)
+
+    with L_s the loss at w + su: three forward passes, from the same buffers and the same state of the random generators, in
+    the mode the module is in. The module is left as it was.
+
+    Args:
+        module: The model.
+        loss: Computes the mean loss over fixed examples from the module's present weights.
+        before: w, by parameter name; parameters that are not named stay.
+        after: w₊, with the same names.
+        dtype: Type the module computes in meanwhile, see ``isolated``; ``loss`` must then give it such inputs. In float32
+            the curvature of a short step drowns in the rounding of L.
+
+    References:
+        Schneider, Dangel & Hennig (2021), Cockpit, whose α is q − 1. arXiv:2102.06604.
+
+    Example:
+        >>> layer = nn.Linear(1, 1, bias=False)
+        >>> w = {"weight": torch.tensor([[1.0]])}, {"weight": torch.tensor([[-0.5]])}
+        >>> line_probe(layer, lambda: layer(torch.ones(1, 1)).square().mean(), *w).q
+        1.5
+    """
+    losses = []
+    for s in (0.0, 0.5, 1.0):
+        weights = {name: _between(w, after[name], s) for name, w in before.items()}
+        with isolated(module, weights, dtype=dtype), torch.no_grad():
+            value = loss()
+            losses.append(float(value))
+    half, full = losses[1] - losses[0], losses[2] - losses[0]
+    resolution = _ROUNDINGS * torch.finfo(value.dtype).eps * abs(losses[0])
+    return Line(losses[0], 4 * half - full, 2 * full - 4 * half, resolution)
+
+
+def preconditioned_sharpness(
+    loss: Callable[[], Tensor], params: Sequence[Tensor], preconditioner: Sequence[Tensor]
+) -> tuple[float, float]:
+    r"""Largest eigenvalue of the Hessian in the coordinates that a preconditioned optimizer descends in.
+
+    .. math:: \lambda_{\max}(P^{-1/2} H P^{-1/2})
+
+    for updates −η P⁻¹m with a diagonal P. The edge of stability is at 2/η without momentum, and at (2 + 2β₁)/((1 − β₁) η) with
+    the averaged momentum of Adam, which is 38/η at β₁ = 0.9.
+
+    Args:
+        loss: Computes the scalar loss at the current parameters; must be differentiable twice.
+        params: The parameters.
+        preconditioner: P > 0, shaped like the parameters; of Adam, see ``adam_preconditioner``.
+
+    Returns:
+        The eigenvalue and a bound on its error, as ``sharpness``.
+
+    References:
+        Cohen et al. (2022), Adaptive gradient methods at the edge of stability, eq. 3. arXiv:2207.14484.
+
+    Example:
+        >>> w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        >>> h, p = torch.tensor([8.0, 3.0]), torch.tensor([4.0, 1.0], dtype=torch.float64)
+        >>> round(preconditioned_sharpness(lambda: 0.5 * (h * w**2).sum(), [w], [p])[0], 9)
+        3.0
+    """
+    return sharpness(loss, params, [p.rsqrt() for p in preconditioner])
+
+
+def adam_preconditioner(second: Tensor, steps: int, beta1: float, beta2: float, eps: float) -> Tensor:
+    r"""The diagonal P of Adam after some steps, with both corrections for the moments' zero start.
+
+    .. math:: P_t = (1 - \beta_1^t) \left(\sqrt{v_t / (1 - \beta_2^t)} + \epsilon\right)
+
+    Args:
+        second: v_t, the second moment as the optimizer keeps it.
+        steps: t ≥ 1, updates made.
+        beta1: β₁.
+        beta2: β₂.
+        eps: ε.
+
+    Example:
+        >>> adam_preconditioner(torch.tensor([4.0]), 10**6, 0.9, 0.999, 1.0)
+        tensor([3.])
+    """
+    return (1 - beta1**steps) * ((second / (1 - beta2**steps)).sqrt() + eps)
+
+
+def _between(w: Tensor, after: Tensor, s: float) -> Tensor:
+    """The weights w + s(w₊ − w), in float64, so that both ends are met exactly."""
+    return torch.lerp(w.detach().double(), after.detach().double(), s)
