@@ -1,0 +1,144 @@
+r"""How fast a loss curve falls towards its minimum: its rate, and when there is none.
+
+Where the descent is linear, L_t − L* = c·ρ^{2t}, so that ln(L_t − L*) is a straight line of slope 2 ln ρ, with ρ the
+factor by which the distance from the minimum shrinks per step. Before that faster directions still count; after it, rounding
+does; and with noise it never is. The fit keeps to what is between.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from etude.core.message import Message
+from etude.core.trace import Array
+
+ROUNDING = 1e-12
+"""Loss above the minimum, relative to the larger of start and minimum, below which float64 sums are mostly rounding."""
+
+PIECES = 4
+"""Parts of the fitted stretch whose own slopes tell whether it is straight: enough to see it bend, each long enough."""
+
+FEWEST = 12
+"""Steps of the fitted stretch, so that a piece has three: runs far beyond the edge last no longer."""
+
+BEND = 0.1
+"""Relative spread of the pieces' slopes above which the curve is not straight. The heavy ball at its optimum bends by 1/t
+for ever, which after a hundred steps is half of this; a curve that ends on a noise floor is far above."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A measured rate.
+
+    Attributes:
+        value: ρ, factor per step on the distance from the minimum; above 1 the loss grows.
+        low: Smallest of the slopes of the four quarters of the stretch, as a rate.
+        high: Largest of them.
+        start: First step of the stretch.
+        stop: One past its last.
+    """
+
+    value: float
+    low: float
+    high: float
+    start: int
+    stop: int
+
+    @property
+    def decay(self) -> float:
+        """−ln ρ: share of the distance that a step takes away, where it is small."""
+        return -math.log(self.value)
+
+
+def fit_rate(losses: Array, minimum: float) -> Rate | Message:
+    r"""Fit ln(L_t − L*) by a line over the second half of the usable steps.
+
+    Usable are the steps until the loss stays within ``ROUNDING`` of the minimum. Oscillations (complex roots, as the heavy
+    ball has) dip far below the line, so the fitted curve is the envelope max_{s ≥ t}(L_s − L*) where the loss falls, up to its
+    last peak, and max_{s ≤ t}(L_s − L*) where it grows. The value is the slope of a line through the envelope; its range is
+    that of the slopes of the four quarters of the stretch, which is a measure of straightness, no sampling interval:
+    full-batch descent has no chance in it.
+
+    Args:
+        losses: L before each step, (T,).
+        minimum: L*.
+
+    Returns:
+        The rate, or why there is none: too few usable steps, or a curve that is not straight.
+
+    Example:
+        >>> losses = 3 * 0.9 ** (2 * np.arange(200.0)) + 1
+        >>> found = fit_rate(losses, 1.0)
+        >>> round(found.value, 6), found.start, found.stop
+        (0.9, 68, 137)
+        >>> fit_rate(losses[:20], 1.0).key
+        'descent.rate.short'
+    """
+    envelope = _envelope((losses - minimum)[np.isfinite(losses)], ROUNDING * abs(minimum))
+    usable, start = len(envelope), len(envelope) // 2
+    if usable - start < FEWEST:
+        return Message("descent.rate.short", {"steps": usable, "needed": 2 * FEWEST})
+    envelope = np.log(envelope[start:])
+    slopes = [_slope(piece) for piece in np.array_split(envelope, PIECES)]
+    slope = _slope(envelope)
+    spread = (max(slopes) - min(slopes)) / max(abs(slope), 1e-300)
+    if not spread <= BEND:
+        return Message("descent.rate.bent", {"spread": 100 * spread, "most": 100 * BEND})
+    low, high = min(*slopes, slope), max(*slopes, slope)
+    return Rate(math.exp(slope / 2), math.exp(low / 2), math.exp(high / 2), start, usable)
+
+
+def crossing(lrs: Array, rates: Array) -> tuple[float, float] | None:
+    """The edge by measured rates: the neighbours between which ρ first rises above 1; ``None`` when it does not.
+
+    Args:
+        lrs: (L,) ascending.
+        rates: (L,) measured ρ; +inf for a run that exploded, NaN where none could be fitted.
+
+    Example:
+        >>> crossing(np.array([0.1, 0.19, 0.21]), np.array([0.99, 0.9, 1.1]))
+        (0.19, 0.21)
+    """
+    known = ~np.isnan(rates)
+    lrs, rates = lrs[known], rates[known]
+    above = np.flatnonzero(rates > 1)
+    if not len(above) or above[0] == 0:
+        return None
+    first = int(above[0])
+    return float(lrs[first - 1]), float(lrs[first])
+
+
+def steps_until(losses: Array, minimum: float, share: float) -> float:
+    """Steps after which the loss above the minimum stays below a share of its start; +inf when it does not.
+
+    Example:
+        >>> steps_until(np.array([5.0, 2.0, 3.0, 1.5, 1.2]), 1.0, 0.3)
+        3.0
+    """
+    gaps = losses - minimum
+    above = np.flatnonzero(~(gaps <= share * gaps[0]))
+    last = int(above[-1]) if len(above) else -1
+    return float(last + 1) if last + 1 < len(gaps) else math.inf
+
+
+def _envelope(gaps: Array, level: float) -> Array:
+    """The envelope of what stands above a level; a curve that still oscillates ends at its last peak, not in a dip."""
+    above = np.flatnonzero(gaps > max(level, 1e-300))
+    if not len(above):
+        return gaps[:0]
+    gaps = gaps[: above[-1] + 1]
+    quarter = len(gaps) // 4 + 1
+    if gaps[-quarter:].max() > gaps[:quarter].max():
+        return np.maximum.accumulate(gaps)
+    peaks = 1 + np.flatnonzero((gaps[1:-1] >= gaps[:-2]) & (gaps[1:-1] > gaps[2:]))
+    still = peaks[peaks >= len(gaps) // 2]
+    stop = still[-1] + 1 if len(still) > 1 else len(gaps)
+    return np.maximum.accumulate(gaps[:stop][::-1])[::-1]
+
+
+def _slope(values: Array) -> float:
+    t = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(t @ values / (t @ t))

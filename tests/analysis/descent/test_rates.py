@@ -1,0 +1,102 @@
+"""Rates fitted to curves whose rate is known, and curves that have none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etude.analysis.descent.rates import Rate, crossing, fit_rate, steps_until
+from etude.analysis.descent.theory import Method, best_heavy_ball, edge, rate
+from etude.core.message import Message
+
+EIGENVALUES = np.logspace(-1, 1, 10)
+
+
+def descend(method, lr, beta, steps, seed=0):
+    """Losses of a method on the quadratic with these eigenvalues, from a normal start; they end as an explosion does."""
+    w = np.random.default_rng(seed).standard_normal(len(EIGENVALUES))
+    velocity, losses = np.zeros_like(w), []
+    for _ in range(steps):
+        losses.append(0.5 * (EIGENVALUES * w * w).sum())
+        if losses[-1] > 1e6 * losses[0]:
+            break
+        gradient = EIGENVALUES * w
+        velocity = beta * velocity + gradient
+        w = w - lr * (gradient + beta * velocity if method is Method.NESTEROV else velocity)
+    return np.array(losses)
+
+
+@given(
+    rho=st.floats(0.5, 0.999),
+    scale=st.floats(1e-3, 1e3),
+    minimum=st.sampled_from([0.0, 0.3, 2.0]),
+    period=st.floats(2.5, 12),
+)
+def test_the_rate_of_a_decaying_oscillation_is_that_of_its_envelope(rho, scale, minimum, period):
+    t = np.arange(600.0)
+    losses = minimum + scale * rho ** (2 * t) * (1.01 + np.cos(2 * np.pi * t / period))
+    found = fit_rate(losses, minimum)
+    if isinstance(found, Rate):
+        assert np.log(found.value) == pytest.approx(np.log(rho), rel=0.05)
+        assert found.low <= found.value <= found.high
+    else:
+        assert rho < 0.8 or found.key == "descent.rate.bent"
+
+
+@pytest.mark.parametrize(
+    ("method", "beta"), [(Method.GRADIENT_DESCENT, 0.0), (Method.HEAVY_BALL, 0.9), (Method.NESTEROV, 0.8)]
+)
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.87, 0.97, 1.01, 1.02])
+def test_measured_rates_are_those_of_theory(method, beta, share):
+    lr = share * edge(method, 10.0, beta)
+    found = fit_rate(descend(method, lr, beta, 1500), 0.0)
+    assert isinstance(found, Rate)
+    assert np.log(found.value) == pytest.approx(np.log(float(rate(method, lr, EIGENVALUES, beta))), rel=0.02)
+    assert (found.value > 1) == (share > 1)
+
+
+def test_the_double_root_of_the_heavy_ball_approaches_its_rate_from_above():
+    best = best_heavy_ball(0.1, 10.0)
+    found = fit_rate(descend(Method.HEAVY_BALL, best.lr, best.momentum, 400), 0.0)
+    assert isinstance(found, Rate)
+    assert best.rate < found.value < best.rate * 1.01
+
+
+def test_a_curve_that_ends_on_a_noise_floor_has_no_rate():
+    noise = 1e-4 * np.random.default_rng(0).standard_normal(400) ** 2
+    found = fit_rate(0.95 ** (2 * np.arange(400.0)) + noise, 0.0)
+    assert found == Message("descent.rate.bent", found.values)
+
+
+def test_a_curve_that_still_bends_has_no_rate():
+    t = np.arange(200.0)
+    found = fit_rate(1 / (1 + t) ** 2, 0.0)
+    assert found == Message("descent.rate.bent", found.values)
+
+
+def test_a_curve_that_is_down_at_once_has_no_rate():
+    found = fit_rate(np.array([3.0, *[1.0] * 50]), 1.0)
+    assert found == Message("descent.rate.short", {"steps": 1, "needed": 24})
+
+
+def test_the_fit_stops_where_rounding_begins():
+    t = np.arange(500.0)
+    rounding = 1e-16 * np.random.default_rng(0).standard_normal(500)
+    found = fit_rate(2.0 + 0.9 ** (2 * t) + rounding, 2.0)
+    assert isinstance(found, Rate)
+    assert found.stop < 140
+    assert found.value == pytest.approx(0.9, abs=1e-4)
+
+
+def test_the_edge_lies_between_the_last_falling_and_the_first_growing_run():
+    lrs = np.array([0.1, 0.19, 0.195, 0.21, 0.3])
+    assert crossing(lrs, np.array([0.9, 0.95, np.nan, np.inf, np.inf])) == (0.19, 0.21)
+    assert crossing(lrs, np.full(5, 0.9)) is None
+    assert crossing(lrs, np.full(5, np.inf)) is None
+
+
+def test_steps_to_a_share_count_only_when_the_loss_stays_below():
+    losses = np.array([10.0, 0.5, 4.0, 0.9, 0.8, 0.7])
+    assert steps_until(losses, 0.0, 0.1) == 3
+    assert steps_until(losses, 0.0, 0.05) == np.inf
+    assert steps_until(np.array([1.0, np.nan]), 0.0, 0.5) == np.inf
