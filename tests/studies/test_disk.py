@@ -87,8 +87,9 @@ def test_a_disk_that_is_too_small_is_said_before_there_is_a_study(small_disk, st
 
 
 def test_weights_count_only_when_they_are_kept_and_stored_runs_not_at_all(tmp_path, monkeypatch):
-    task = builtin_task("digits")
-    spec = RunSpec(TaskRef("digits", "f"), SGD(), Constant(10), 0.1, 10, 32, 0)
+    ref = TaskRef("digits", "f")
+    task = {ref: builtin_task("digits")}
+    spec = RunSpec(ref, SGD(), Constant(10), 0.1, 10, 32, 0)
     one_mlp = 4 * (64 * 128 + 128 + 128 * 10 + 10)
     margin = 2**26
     monkeypatch.setattr(preflight, "free_bytes", lambda folder: margin + 1000 * one_mlp)

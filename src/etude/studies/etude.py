@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from etude.analysis.planning import Plan, plan
 from etude.core.finding import Finding
 from etude.core.measure import Measure
 from etude.core.message import Message
-from etude.core.task import Task
 from etude.report.page import Page
 from etude.studies.arms import Arm, Sweep
 from etude.studies.bases import base_run
@@ -18,12 +17,12 @@ from etude.studies.spec import StudySpec
 from etude.studies.stored import StoredStudy
 
 if TYPE_CHECKING:
-    from etude.tasks.task import Task as GivenTask
+    from etude.tasks.task import Task
 
-Tasks = Mapping[str, Task]
+Tasks: TypeAlias = "Mapping[str, Task]"
 
 
-def one_task(spec: StudySpec, given: GivenTask | None, device: str) -> Tasks:
+def one_task(spec: StudySpec, given: Task | None, device: str) -> Tasks:
     """The task that the options name, or the one made in Python."""
     from etude.studies.task import task_of  # late, for torch
 
@@ -63,7 +62,7 @@ class Etude:
     question: Message
     find: Callable[[Sequence[Sweep]], list[Finding]]
     lay_out: Callable[[StoredStudy], Page]
-    tasks: Callable[[StudySpec, GivenTask | None, str], Tasks] = one_task
+    tasks: Callable[[StudySpec, Task | None, str], Tasks] = one_task
     arms: Callable[[StudySpec, Tasks, tuple[Measure, ...]], tuple[Arm, ...]] = one_arm
     plan: Callable[[Sequence[Sweep]], Mapping[str, Plan]] = extend_and_bracket
     measures: tuple[Measure, ...] = ()

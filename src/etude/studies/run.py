@@ -63,11 +63,11 @@ def run_study(
         ExecutionError: When the machine's memory or disk is too small, or a worker died twice.
     """
     with stop_on_signals() as stop, prepare_process():
-        for task in tasks.values():
-            for warning in check_task(task, min(spec.batch_size, task.size("train"))):  # type: ignore[arg-type]
-                watcher.say(f"warning: {warning}")
         arms = etude.arms(spec, tasks, etude.measures)
         by_ref = {TaskRef(task.name, task.fingerprint): task for task in tasks.values()}
+        for ref, batch_size in dict.fromkeys((arm.base.task, arm.base.batch_size) for arm in arms):
+            for warning in check_task(by_ref[ref], batch_size):
+                watcher.say(f"warning: {warning}")
         first = _few_enough([run for arm in arms for run in arm.runs(arm.lrs, spec.seeds)])
         keep_weights = execution.keep_weights and etude.keeps_weights
         make_folder(folder)
