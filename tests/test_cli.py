@@ -189,7 +189,7 @@ REFUSED = {
     "--model cnn --hidden 3": "a cnn has no hidden widths, got (3,): leave them out",
     "--activation rellu": "unknown activation 'rellu': did you mean 'relu'?",
     "--model gru --activation tanh": "a gru has its own activations, got 'tanh': leave it out",
-    "--optimizer adm": "option 'optimizer' must be 'sgd', 'adam' or 'adamw', got 'adm': did you mean 'adam'?",
+    "--optimizer adm": "there is no optimizer 'adm': did you mean 'adam'?",
     "--optimizer adam --momentum 0.9": "adam has no momentum, got 0.9: leave it out",
     "--optimizer adam --momentum 0": "adam has no momentum, got 0.0: leave it out",
     "--optimizer adam --nesterov": "adam has no nesterov, got True: leave it out",
@@ -257,7 +257,7 @@ def test_several_mistakes_in_a_file_are_told_together(place, etude_says):
         "'seeds'",
         "got 'five'",
         "'hidden'",
-        "got 'adamm': did you mean 'adam'?",
+        "there is no optimizer 'adamm': did you mean 'adam'?",
         "'task'",
     ):
         assert part in err
@@ -362,14 +362,14 @@ def test_a_study_goes_on_only_with_its_own_options(tmp_path, etude_says):
 
 def test_an_unfinished_study_names_the_command_that_finishes_it(tmp_path, etude_says, monkeypatch):
     from etude.core.errors import Interrupted
-    from etude.studies import run
+    from etude.studies import conductor
 
     def stop(*arguments):
         raise Interrupted("stopped", 15)
 
     folder = tmp_path / "study"
     with monkeypatch.context() as patch:
-        patch.setattr(run._Conductor, "train", stop)
+        patch.setattr(conductor.Conductor, "train", stop)
         code, _, err = etude_says("run", "convergence", *FLAGS, "--out", folder)
     assert code == 143
     assert err.count("\n") == 1

@@ -114,6 +114,19 @@ class StudySpec(BaseModel):
             parse_grid(value)
         return value
 
+    @field_validator("optimizer")
+    @classmethod
+    def _optimizer_is_known(cls, value: str) -> str:
+        read_optimizer(value, {})
+        return value
+
+    @field_validator("controller")
+    @classmethod
+    def _controller_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_controller(value)
+        return value
+
     @model_validator(mode="after")
     def _has_one_task(self) -> StudySpec:
         if (self.data is None) == (self.task is None):
@@ -143,7 +156,6 @@ class StudySpec(BaseModel):
                 f"needs at most {MOST_RUNS} runs, got {len(self.lrs)} learning rates × {self.seeds} seeds: lower one of them"
             )
         self.rule()
-        self.control()
         self.along()
         return self
 
