@@ -48,7 +48,7 @@ def test_slope_and_curvature_are_those_of_gradient_and_hessian() -> None:
     line = line_probe(model, loss, *moved(model, u))
     assert line.slope == pytest.approx(float(g @ u), rel=1e-5)
     assert line.curvature == pytest.approx(float(u @ H @ u) / 2, rel=1e-3)
-    assert line.loss == pytest.approx(float(loss()), rel=1e-15)
+    assert line.loss == pytest.approx(loss().item(), rel=1e-15)
 
 
 @given(st.floats(0.01, 10), st.floats(-3, -0.01), st.floats(-5, 5))
@@ -83,7 +83,7 @@ def test_an_update_that_climbs_has_no_q() -> None:
 
 
 def test_float64_sees_the_curvature_that_float32_rounds_away() -> None:
-    model, loss, g, H = small()
+    model, _, g, H = small()
     u = -1e-6 * g
     model.float()
     torch.manual_seed(0)

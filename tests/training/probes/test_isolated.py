@@ -27,9 +27,13 @@ def test_whatever_happens_inside_leaves_the_model_as_it_was(
 
 
 def test_an_exception_leaves_the_model_as_it_was_too(moody: nn.Module, batch: tuple, unchanged: Callable) -> None:
-    with unchanged(moody), pytest.raises(ZeroDivisionError), isolated(moody, dtype=torch.float64):
-        moody.train()(batch[0].double())
-        raise ZeroDivisionError
+    def fail() -> None:
+        with isolated(moody, dtype=torch.float64):
+            moody.train()(batch[0].double())
+            raise ZeroDivisionError
+
+    with unchanged(moody), pytest.raises(ZeroDivisionError):
+        fail()
 
 
 def test_a_graph_that_waits_for_its_backward_pass_survives(moody: nn.Module, batch: tuple) -> None:
