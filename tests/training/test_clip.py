@@ -15,25 +15,31 @@ def test_each_lane_is_clipped_like_torch_clips_it_alone() -> None:
         "b": torch.randn(3, 4, generator=generator, dtype=torch.float64) * scale.view(3, 1),
     }
     before = {n: g.clone() for n, g in grads.items()}
-    norms = clip_(grads, 2.0)
+    factors = clip_(grads, grads["w"].new_tensor([2.0, 2.0, 2.0]))
     for k in range(3):
         params = [torch.zeros(before[n][k].shape, dtype=torch.float64, requires_grad=True) for n in grads]
         for p, n in zip(params, grads, strict=True):
             p.grad = before[n][k].clone()
         norm = torch.nn.utils.clip_grad_norm_(params, 2.0)
-        torch.testing.assert_close(norms[k], norm, rtol=1e-14, atol=0)
+        torch.testing.assert_close(factors[k], (2 / (norm + 1e-6)).clamp(max=1), rtol=1e-14, atol=0)
         for p, n in zip(params, grads, strict=True):
             torch.testing.assert_close(grads[n][k], p.grad, rtol=1e-14, atol=0)
 
 
 def test_a_lane_at_nan_spoils_no_other() -> None:
     grads = {"w": torch.tensor([[float("nan"), 1.0], [3.0, 4.0]])}
-    clip_(grads, 1.0)
+    clip_(grads, torch.tensor([1.0, 1.0]))
     assert grads["w"][0].isnan().all()
     torch.testing.assert_close(grads["w"][1], torch.tensor([0.6, 0.8]))
 
 
 def test_a_parameter_that_is_a_single_number_counts_like_any_other() -> None:
     grads = {"w": torch.tensor([[3.0], [0.0]]), "temperature": torch.tensor([4.0, 2.0])}
-    torch.testing.assert_close(clip_(grads, 1.0), torch.tensor([5.0, 2.0]))
-    torch.testing.assert_close(grads["temperature"], torch.tensor([0.8, 1.0]))
+    torch.testing.assert_close(clip_(grads, torch.tensor([1.0, 4.0])), torch.tensor([0.2, 1.0]))
+    torch.testing.assert_close(grads["temperature"], torch.tensor([0.8, 2.0]))
+
+
+def test_a_lane_without_a_limit_keeps_every_bit_even_where_its_norm_overflows() -> None:
+    grads = {"w": torch.tensor([[1e30, 3e38], [3.0, 4.0]])}
+    torch.testing.assert_close(clip_(grads, torch.tensor([float("inf"), 1.0])), torch.tensor([1.0, 0.2]))
+    assert grads["w"][0].tolist() == torch.tensor([1e30, 3e38]).tolist()

@@ -11,7 +11,9 @@ from etude.core.errors import ExecutionError
 from etude.core.spec import RunSpec
 from etude.schedules.linear import Linear
 from etude.tasks.task import Task
-from etude.training.lanes import lr_table, start_lanes
+from etude.training.controllers import Plateau
+from etude.training.lanes import start_lanes
+from etude.training.pace import peak_table, rates_of
 from etude.training.rules import SGD, Adam
 
 
@@ -20,7 +22,8 @@ def test_the_learning_rate_is_peak_times_schedule_times_group_scale(
 ) -> None:
     scales = (("1.*", 0.5), ("*.bias", 0.1))
     specs = [spec_of(lr, schedule=Linear(1.0, 0.0, 20), group_scales=scales) for lr in (0.1, 0.7)]
-    table = lr_table(start_lanes(specs, task_of("mlp")))
+    lanes = start_lanes(specs, task_of("mlp"))
+    table = rates_of(lanes, peak_table(lanes))
     for name, scale in (("1.weight", 0.5), ("1.bias", 0.05), ("3.weight", 1.0), ("5.bias", 0.1)):
         for t in (0, 7, 19):
             for k, lr in enumerate((0.1, 0.7)):
@@ -30,7 +33,8 @@ def test_the_learning_rate_is_peak_times_schedule_times_group_scale(
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 4}, {"batch_size": 8}, {"clip_norm": 1.0}, {"rule": Adam()}, {"group_scales": (("*", 2.0),)}]
+    "change",
+    [{"seed": 4}, {"batch_size": 8}, {"controller": Plateau()}, {"rule": Adam()}, {"group_scales": (("*", 2.0),)}],
 )
 def test_runs_that_differ_in_more_than_the_learning_rate_share_no_stack(
     task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], change: dict[str, object]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,13 @@ PerLane = NDArray[np.float64]
 
 ControllerState = dict[str, PerLane]
 
+STEP_READINGS = ("loss", "gradient_norm", "gradient_cosine")
+"""What is read before every update, from the step's batch: loss, gradient norm before clipping, cosine of the angle to the
+gradient before. Every other name is a column of the evaluations, and read when one has taken place. A controller reads either
+the ones or the others, since it is updated once for each reading."""
 
+
+@runtime_checkable
 class Controller(Protocol):
     """A multiplier per lane, computed from what was measured.
 

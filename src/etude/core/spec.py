@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
-from etude.core.controller import Controller
+from etude.core.controller import STEP_READINGS, Controller
 from etude.core.errors import SpecError
-from etude.core.measure import Measure
+from etude.core.measure import AtEnd, Measure, PointMeasure, StepMeasure
 from etude.core.record import content_hash
 from etude.core.rule import Rule
 from etude.core.schedule import Schedule
@@ -88,6 +88,7 @@ class RunSpec:
         for pattern, factor in self.group_scales:
             if not (math.isfinite(factor) and factor >= 0):
                 raise SpecError(f"needs group scales >= 0 and finite, got {factor} for {pattern!r}: 0 freezes a group")
+        self._check_records()
         self._check_scheduled()
 
     def rule_at(self, step: int) -> Rule:
@@ -108,6 +109,18 @@ class RunSpec:
     def _rule_times(self, multipliers: dict[str, float]) -> Rule:
         changed = {name: getattr(self.rule, name) * m for name, m in multipliers.items() if name != BATCH_SIZE}
         return replace(self.rule, **changed) if changed else self.rule  # type: ignore[type-var]
+
+    def _check_records(self) -> None:
+        for measure in self.measures:
+            if not isinstance(measure, StepMeasure | PointMeasure | AtEnd):
+                raise SpecError(
+                    f"cannot measure {measure!r}: pass records such as GradientNorm() or AtEnd(Sharpness())"
+                )
+        if self.controller is not None and len({name in STEP_READINGS for name in self.controller.reads}) != 1:
+            raise SpecError(
+                f"a controller reads {', '.join(STEP_READINGS)} at steps, or other columns at evaluations, "
+                f"got {', '.join(self.controller.reads) or 'nothing'}: let it read one kind"
+            )
 
     def _check_scheduled(self) -> None:
         """Refuse what some step could not be made with; every range is an interval, so the extremes decide."""

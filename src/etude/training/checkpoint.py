@@ -37,11 +37,14 @@ def pack(lanes: Lanes) -> bytes:
         "step": lanes.step,
         "exploded": [[lane, step] for lane, step in lanes.exploded.items()],
     }
-    tensors = {_META: torch.frombuffer(bytearray(json.dumps(meta).encode()), dtype=torch.uint8), "losses": lanes.losses}
-    tensors |= {f"param/{n}": p for n, p in lanes.params.items()}
-    tensors |= {f"buffer/{n}": b for n, b in lanes.buffers.items()}
+    tensors = {_META: torch.frombuffer(bytearray(json.dumps(meta).encode()), dtype=torch.uint8)}
+    for group, own in _by_parameter(lanes).items():
+        tensors |= {f"{group}/{n}": t for n, t in own.items()}
     tensors |= {f"state/{key}/{n}": v for n, s in lanes.state.items() for key, v in s.items()}
+    tensors |= {f"per_step/{n}": column for n, column in lanes.per_step.items()}
     tensors |= {f"evaluation/{n}": torch.from_numpy(np.array(rows)) for n, rows in lanes.evaluations.items()}
+    tensors |= {f"control/{n}": torch.from_numpy(value) for n, value in lanes.control.items()}
+    tensors["multiplier"] = torch.from_numpy(lanes.multiplier)
     return pack_tensors(tensors)
 
 
@@ -59,8 +62,12 @@ def unpack(data: bytes, specs: Sequence[RunSpec], device: torch.device) -> Lanes
     def group(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
-    # In the order in which they were: sums over all parameters would round differently in another.
-    params = {n: tensors[f"param/{n}"].to(device) for n in meta["params"]}
+    def by_parameter(prefix: str) -> dict[str, Tensor]:
+        # In the order in which they were: sums over all parameters would round differently in another.
+        held = group(prefix)
+        return {n: held[n].to(device) for n in meta["params"] if n in held}
+
+    params = by_parameter("param/")
     state: dict[str, State] = {n: {} for n in params}
     for path, value in group("state/").items():
         key, _, name = path.partition("/")
@@ -72,7 +79,20 @@ def unpack(data: bytes, specs: Sequence[RunSpec], device: torch.device) -> Lanes
         buffers={n: t.to(device) for n, t in group("buffer/").items()},
         state=state,
         step=meta["step"],
-        losses=tensors["losses"],
+        multiplier=tensors["multiplier"].numpy(),
+        control={n: t.numpy() for n, t in group("control/").items()},
+        last_grads=by_parameter("last_grads/"),
+        last_update=by_parameter("last_update/"),
+        per_step=group("per_step/"),
         evaluations={n: list(t.numpy()) for n, t in group("evaluation/").items()},
         exploded=dict(meta["exploded"]),
     )
+
+
+def _by_parameter(lanes: Lanes) -> dict[str, dict[str, Tensor]]:
+    return {
+        "param": lanes.params,
+        "buffer": lanes.buffers,
+        "last_grads": lanes.last_grads,
+        "last_update": lanes.last_update,
+    }

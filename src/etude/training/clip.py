@@ -5,37 +5,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from etude.core.gradients import Params
+from etude.training.vectors import norms
+
 _GUARD = 1e-6
 
 
-def clip_(grads: dict[str, Tensor], limit: float) -> Tensor:
+def clip_(grads: Params, limits: Tensor) -> Tensor:
     r"""Scale each lane's gradient to at most a norm, in place.
 
     .. math:: g \leftarrow g \cdot \min\left(1, \frac{c}{\lVert g \rVert + 10^{-6}}\right)
 
-    with c = ``limit`` and the norm taken over all parameters of a lane. The guard is the one of
+    with c from ``limits`` and the norm taken over all parameters of a lane. The guard is the one of
     ``torch.nn.utils.clip_grad_norm_``, so that both clip to the same bits.
 
     Args:
         grads: Gradients, each of shape (K, ...).
-        limit: c > 0.
+        limits: c > 0 of each lane, (K,); infinite for no clipping, which then leaves every bit as it is.
 
     Returns:
-        The norms before clipping, (K,).
+        The factors, (K,).
 
     References:
         Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, algorithm 1.
 
     Example:
         >>> g = {"w": torch.tensor([[3.0, 4.0], [0.3, 0.4]])}
-        >>> clip_(g, 1.0)
-        tensor([5.0000, 0.5000])
+        >>> clip_(g, torch.tensor([1.0, 1.0]))
+        tensor([0.2000, 1.0000])
         >>> g["w"].norm(dim=1)
         tensor([1.0000, 0.5000])
     """
-    per_tensor = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in grads.values()]
-    norms: Tensor = torch.linalg.vector_norm(torch.stack(per_tensor), dim=0)
-    factor = (limit / (norms + _GUARD)).clamp(max=1.0)
+    # A number divided by a tensor is, in torch, its reciprocal times the number, and so it is in ``clip_grad_norm_``.
+    factors = (norms(grads) + _GUARD).reciprocal().mul_(limits).clamp_(max=1.0)
+    factors = factors.where(limits.isfinite(), torch.ones_like(factors))
     for g in grads.values():
-        g.mul_(factor.view(-1, *[1] * (g.dim() - 1)))
-    return norms
+        g.mul_(factors.view(-1, *[1] * (g.dim() - 1)))
+    return factors

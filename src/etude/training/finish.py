@@ -14,7 +14,7 @@ from etude.core.trace import Trace
 from etude.training.divergence import judge
 from etude.training.evaluate import FINAL_EXAMPLES, evaluate
 from etude.training.lanes import Lanes
-from etude.training.points import point_of
+from etude.training.points import lane_of, point_of
 
 
 def finish(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Trace]:
@@ -25,13 +25,13 @@ def finish(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Trace]:
         columns |= evaluate(lanes, gradients, task, "validation", None)
         for row, lane in enumerate(lanes.alive):
             final[lane] = {name: float(values[row]) for name, values in columns.items()}
-    for lane in range(len(lanes.specs)):
+    once = [m.measure for m in lanes.shared.measures if isinstance(m, AtEnd)]
+    point = point_of(lanes, gradients, task) if once and lanes.alive else None
+    for lane, spec in enumerate(lanes.specs):
         trace = _trace(lanes, lane, final.get(lane, {}))
-        if not trace.outcome.diverged:
-            point = point_of(lanes, gradients, task, [lanes.alive.index(lane)])
-            for once in lanes.shared.measures:
-                if isinstance(once, AtEnd):
-                    trace.final.update({name: float(v) for name, v in once.measure.at_point(point).items()})
+        if point and not trace.outcome.diverged:
+            own = lane_of(point, lanes.alive.index(lane), spec)
+            trace.final.update({name: float(value) for m in once for name, value in m.at_point(own).items()})
         yield trace
 
 
@@ -47,15 +47,15 @@ def final_weights(lanes: Lanes) -> dict[str, Tensor]:
 def _trace(lanes: Lanes, lane: int, final: dict[str, float]) -> Trace:
     left = lanes.exploded.get(lane)
     stop = lanes.shared.steps if left is None else left + 1
-    losses = lanes.losses[:stop, lane].double().numpy().copy()
+    per_step = {name: column[:stop, lane].double().numpy().copy() for name, column in lanes.per_step.items()}
     steps = np.array(lanes.evaluations["step"], dtype=np.float64)
     seen = steps <= (lanes.shared.steps if left is None else left)
     columns = {n: np.array([row[lane] for row in rows])[seen] for n, rows in lanes.evaluations.items() if n != "step"}
-    outcome = judge(losses, columns["train_loss"], steps[seen], left)
+    outcome = judge(per_step["loss"], columns["train_loss"], steps[seen], left)
     return Trace(
         spec_hash=lanes.specs[lane].hash,
         outcome=outcome,
-        per_step={"loss": losses},
+        per_step=per_step,
         evaluations={"step": steps[seen]} | columns,
         final=final,
     )

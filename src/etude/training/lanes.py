@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from etude.core.controller import ControllerState, PerLane
 from etude.core.errors import ExecutionError
 from etude.core.gradients import Params
 from etude.core.rule import JointRule, State
-from etude.core.spec import RunSpec
+from etude.core.spec import BATCH_SIZE, RunSpec
 from etude.core.task import Task
 from etude.training.rules.joint import by_lane, evaluated
 
@@ -23,8 +22,8 @@ from etude.training.rules.joint import by_lane, evaluated
 class Lanes:
     """The state of a stack: everything that continues from one step to the next, and everything measured so far.
 
-    The lanes of a stack share task, seed, kind of rule, horizon, batch size and cadence; they differ in their learning rates
-    and in the hyperparameters of the rule.
+    The lanes of a stack share task, seed, kind of rule, horizon, batch sizes, cadence, measures and what their controllers
+    read; they differ in their learning rates, in clipping, in the hyperparameters of the rule and in those of the controller.
     Axes: K lanes still training, N lanes at the start, T steps, E evaluations.
 
     Attributes:
@@ -34,7 +33,11 @@ class Lanes:
         buffers: Buffers of the model and its frozen parameters, each (K, ...).
         state: State of the update rule, per parameter, each (K, ...); what a rule keeps per lane is under ``WHOLE``, each (K,).
         step: Updates made so far.
-        losses: Training loss before each step, (T, N), NaN where a lane has not been.
+        multiplier: Multipliers that the controllers have set, (K,); 1 without controllers.
+        control: State of the controllers, each entry (K,).
+        last_grads: Gradients of the last step before clipping, where something compares successive ones; else empty.
+        last_update: Update of the last step, where something compares successive ones; else empty.
+        per_step: Columns measured at steps, each (T, N), NaN where a lane has not been; ``"loss"`` is taken before the step.
         evaluations: Evaluation columns, each (E, N), NaN where a lane has not been; and ``"step"``, (E,).
         exploded: Step at which a lane left the stack, by index into ``specs``.
     """
@@ -45,7 +48,11 @@ class Lanes:
     buffers: Params
     state: dict[str, State]
     step: int = 0
-    losses: Tensor = field(default_factory=lambda: torch.empty(0))
+    multiplier: PerLane = field(default_factory=lambda: np.ones(0))
+    control: ControllerState = field(default_factory=dict)
+    last_grads: Params = field(default_factory=dict)
+    last_update: Params = field(default_factory=dict)
+    per_step: dict[str, Tensor] = field(default_factory=dict)
     evaluations: dict[str, list[np.ndarray]] = field(default_factory=dict)
     exploded: dict[int, int] = field(default_factory=dict)
 
@@ -55,23 +62,38 @@ class Lanes:
         return self.specs[0]
 
     @property
-    def rule(self) -> JointRule:
-        """The update rule of the K lanes, each with its own hyperparameters."""
-        return by_lane([self.specs[i].rule for i in self.alive] or [self.shared.rule])
+    def living(self) -> list[RunSpec]:
+        """The runs of the K lanes still in the stack."""
+        return [self.specs[lane] for lane in self.alive]
+
+    @property
+    def losses(self) -> Tensor:
+        """Training loss before each step, (T, N), NaN where a lane has not been."""
+        return self.per_step["loss"]
+
+    def rule_at(self, step: int) -> JointRule:
+        """The update rule of the K lanes at a step, each with its own hyperparameters."""
+        return by_lane([spec.rule_at(step) for spec in self.living or [self.shared]])
 
     @property
     def weights(self) -> Params:
         """Parameters to evaluate, each (K, ...): those in training, unless the rule's result is an average of them."""
         with torch.no_grad():
-            return evaluated(self.rule, self.params, self.state)
+            return evaluated(self.rule_at(max(self.step - 1, 0)), self.params, self.state)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows of the stack (compaction)."""
         index = torch.tensor(rows, dtype=torch.int64, device=next(iter(self.params.values())).device)
+
+        def kept(tensors: Params) -> Params:
+            return {name: tensor.index_select(0, index) for name, tensor in tensors.items()}
+
         self.alive = [self.alive[r] for r in rows]
-        self.params = {n: p.index_select(0, index) for n, p in self.params.items()}
-        self.buffers = {n: b.index_select(0, index) for n, b in self.buffers.items()}
-        self.state = {n: {k: v.index_select(0, index) for k, v in s.items()} for n, s in self.state.items()}
+        self.params, self.buffers = kept(self.params), kept(self.buffers)
+        self.last_grads, self.last_update = kept(self.last_grads), kept(self.last_update)
+        self.state = {name: kept(own) for name, own in self.state.items()}
+        self.multiplier = self.multiplier[list(rows)]
+        self.control = {name: value[list(rows)] for name, value in self.control.items()}
 
 
 def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
@@ -91,44 +113,30 @@ def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
         params=params,
         buffers={n: stacked(b) for n, b in fixed},
         state=by_lane([s.rule for s in specs]).init_all(params),
-        losses=torch.full((specs[0].steps, lanes), torch.nan, dtype=next(iter(params.values())).dtype),
+        multiplier=np.ones(lanes),
+        per_step={"loss": torch.full((specs[0].steps, lanes), torch.nan, dtype=next(iter(params.values())).dtype)},
     )
 
 
 def check_one_stack(specs: Sequence[RunSpec]) -> None:
     """Raise ``ExecutionError`` unless the runs may share a stack."""
     first = specs[0]
-    for name in (
-        "task",
-        "steps",
-        "batch_size",
-        "seed",
-        "clip_norm",
-        "group_scales",
-        "evaluate_every",
-        "measures",
-    ):
+    for name in ("task", "steps", "batch_size", "seed", "group_scales", "evaluate_every", "measures"):
         if any(getattr(s, name) != getattr(first, name) for s in specs):
             raise ExecutionError(f"the runs of one stack must agree in {name}: give each value a stack of its own")
-    if any(type(s.rule) is not type(first.rule) for s in specs):
-        raise ExecutionError(
-            "the runs of one stack must agree in rule up to its hyperparameters: give each rule its own"
-        )
+    if any(_batch_schedule(s) != _batch_schedule(first) for s in specs):
+        raise ExecutionError("the runs of one stack must agree in the schedule of batch_size: give each its own")
+    for name in ("rule", "controller"):
+        if any(_kind(getattr(s, name)) != _kind(getattr(first, name)) for s in specs):
+            raise ExecutionError(
+                f"the runs of one stack must agree in {name} up to its hyperparameters: give each {name} its own"
+            )
 
 
-def lr_table(lanes: Lanes) -> dict[str, Tensor]:
-    r"""Learning rates of every step, per parameter, shaped to broadcast against it.
+def _batch_schedule(spec: RunSpec) -> object:
+    return dict(spec.scheduled).get(BATCH_SIZE)
 
-    .. math:: lr[t, k, g] = peak\_lr[k] \cdot m_k(t) \cdot s[g]
 
-    Returns:
-        Tensors of shape (T, K, 1, ..., 1), one for each parameter, in the parameters' dtype; computed in float64.
-    """
-    specs = [lanes.specs[i] for i in lanes.alive]
-    table = np.array([[s.peak_lr * s.schedule(t) for s in specs] for t in range(lanes.shared.steps)])
-    rates = {}
-    for name, p in lanes.params.items():
-        scale = prod(s for pattern, s in lanes.shared.group_scales if fnmatchcase(name, pattern))
-        column = torch.as_tensor(table * scale).to(p)
-        rates[name] = column.view(*table.shape, *[1] * (p.dim() - 1))
-    return rates
+def _kind(record: object) -> object:
+    """A record's type, and for a controller what it reads."""
+    return type(record), getattr(record, "reads", None)

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from etude.core.gradients import Gradients
 from etude.core.measure import Point
+from etude.core.spec import RunSpec
 from etude.core.task import Task
-from etude.training.lanes import Lanes, lr_table
-from etude.training.rules.joint import by_lane, evaluated
+from etude.training.lanes import Lanes
+from etude.training.pace import lr_at, rates_of
+from etude.training.rules.joint import by_lane
 
 
-def point_of(lanes: Lanes, gradients: Gradients, task: Task, rows: Sequence[int]) -> Point:
-    """The lanes between two steps, or some rows of the stack."""
-    specs = [lanes.specs[lanes.alive[row]] for row in rows]
+def point_of(lanes: Lanes, gradients: Gradients, task: Task) -> Point:
+    """The lanes between two steps."""
     t = min(lanes.step, lanes.shared.steps - 1)
-    whole = len(rows) == len(lanes.alive)
-    index = torch.tensor(rows, device=next(iter(lanes.params.values())).device)
-    params, buffers, state, rates = (
-        lanes.params,
-        lanes.buffers,
-        lanes.state,
-        {n: r[t] for n, r in lr_table(lanes).items()},
-    )
-    if not whole:
-        params, buffers, rates = ({n: v.index_select(0, index) for n, v in d.items()} for d in (params, buffers, rates))
-        state = {n: {k: v.index_select(0, index) for k, v in s.items()} for n, s in state.items()}
-    rule = by_lane([s.rule_at(t) for s in specs])
-    with torch.no_grad():
-        weights = evaluated(rule, params, state)
+    lr = lr_at(lanes, t)
     return Point(
         step=lanes.step,
-        params=params,
-        weights=weights,
-        buffers=buffers,
-        state=state,
-        rule=rule,
-        lr=torch.tensor([s.peak_lr * s.schedule(t) for s in specs], dtype=torch.float64),
-        rates=rates,
+        params=lanes.params,
+        weights=lanes.weights,
+        buffers=lanes.buffers,
+        state=lanes.state,
+        rule=lanes.rule_at(t),
+        lr=torch.as_tensor(lr),
+        rates=rates_of(lanes, lr),
         gradients=gradients,
         task=task,
         seed=lanes.shared.seed,
         batch_size=lanes.shared.batch_size_at(t),
+    )
+
+
+def lane_of(point: Point, row: int, spec: RunSpec) -> Point:
+    """One lane of a point, as a stack of its own."""
+
+    def own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor[row : row + 1] for name, tensor in tensors.items()}
+
+    return replace(
+        point,
+        params=own(point.params),
+        weights=own(point.weights),
+        buffers=own(point.buffers),
+        state={name: own(state) for name, state in point.state.items()},
+        rule=by_lane([spec.rule_at(min(point.step, spec.steps - 1))]),
+        lr=point.lr[row : row + 1],
+        rates=own(point.rates),
     )
