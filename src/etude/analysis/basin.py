@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from etude.analysis.options import SweepOptions
-from etude.analysis.statistics import means, resample_seeds, resampled_interval, resampled_means
+from etude.analysis.statistics import Counts, means, resample_seeds, resampled_interval, resampled_means
 from etude.analysis.table import SweepTable
 from etude.core.trace import Array
 
@@ -115,6 +115,13 @@ def find_basin(table: SweepTable, metric: str, options: SweepOptions) -> Basin:
         open_right=right == x[-1],
         elsewhere=int((outside & (level <= threshold)).sum()),
     )
+
+
+def resampled_widths(table: SweepTable, metric: str, counts: Counts, options: SweepOptions) -> tuple[Array, Array]:
+    """(B,) width [octaves] of each resample's basin, its ends read off a line and off a parabola."""
+    level, initial = resampled_means(table.result(metric), counts), float(np.mean(table.baseline(metric)))
+    line, parabola = (_ends(table.octaves, level, initial, options, curved=curved) for curved in (False, True))
+    return line[1] - line[0], parabola[1] - parabola[0]
 
 
 def interpolated(x: Array, level: Array, at: float) -> Array:

@@ -1,0 +1,1 @@
+"""A fair race: arms that differ in one thing, each at its own tuned peak learning rate."""
