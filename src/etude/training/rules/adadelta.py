@@ -61,6 +61,6 @@ class Adadelta:
             grad.add_(param, alpha=self.weight_decay)
         second, travel = state["second"], state["travel"]
         second.mul_(self.rho).addcmul_(grad, grad, value=1 - self.rho)
-        update = travel.add(self.eps).sqrt_().div_(second.add(self.eps).sqrt_()).mul_(grad)
+        update = travel.add(self.eps).div_(second.add(self.eps)).sqrt_().mul_(grad)
         travel.mul_(self.rho).addcmul_(update, update, value=1 - self.rho)
         param.addcmul_(update, lr, value=-1)

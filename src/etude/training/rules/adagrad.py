@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from etude.training.rules.checks import check_at_least_zero, check_positive
+from etude.training.rules.fused import each_lane, fused_pays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,9 +55,21 @@ class Adagrad:
         """The sum of squares at its start."""
         return {"sum": param.new_full(param.shape, self.initial)}
 
-    def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:  # noqa: ARG002
+    def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
+        if fused_pays(param):
+            self._fused_step(param, grad, state, lr, step)
+            return
         total = state["sum"].addcmul_(grad, grad)
         param.addcmul_(grad.div_(total.sqrt().add_(self.eps)), lr, value=-1)
+
+    def _fused_step(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+        import torch  # late, so that a stored rule can be read without torch
+
+        count = [torch.tensor(float(step + 1))]
+        for rate, (p, g, total) in each_lane(lr, param, grad, state["sum"]):
+            torch._fused_adagrad_(
+                p, g, total, count, lr=rate, lr_decay=0.0, weight_decay=0.0, eps=self.eps, maximize=False
+            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from etude.training.rules.checks import check_moments
+from etude.training.rules.fused import each_lane, fused_pays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,9 +58,7 @@ class Adam:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
-        if self.weight_decay:
-            grad.add_(param, alpha=self.weight_decay)
-        _step(self, param, state, _moments(self, grad, state), lr, step)
+        _step(self, param, grad, state, lr, step)
 
 
 @final
@@ -105,9 +104,7 @@ class AdamW:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
-        if self.weight_decay:
-            param.mul_(1 - lr * self.weight_decay)
-        _step(self, param, state, _moments(self, grad, state), lr, step)
+        _step(self, param, grad, state, lr, step)
 
 
 @final
@@ -154,21 +151,37 @@ class AMSGrad:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
-        if self.weight_decay:
-            grad.add_(param, alpha=self.weight_decay)
-        second = _moments(self, grad, state)
-        state["largest"].copy_(state["largest"].maximum(second))
-        _step(self, param, state, state["largest"], lr, step)
+        _step(self, param, grad, state, lr, step)
 
 
-def _moments(rule: Adam | AdamW | AMSGrad, grad: Tensor, state: State) -> Tensor:
-    """Move both moments; the second."""
-    state["first"].mul_(rule.beta1).add_(grad, alpha=1 - rule.beta1)
-    return state["second"].mul_(rule.beta2).addcmul_(grad, grad, value=1 - rule.beta2)
+def _step(rule: Adam | AdamW | AMSGrad, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+    import torch  # late, so that a stored rule can be read without torch
+
+    if fused_pays(param):
+        _fused_step(rule, param, grad, state, lr, step)
+        return
+    if rule.weight_decay and isinstance(rule, AdamW):
+        param.mul_(1 - lr * rule.weight_decay)
+    elif rule.weight_decay:
+        grad.add_(param, alpha=rule.weight_decay)
+    first = state["first"].lerp_(grad, 1 - rule.beta1)
+    second = state["second"].mul_(rule.beta2).addcmul_(grad, grad, value=1 - rule.beta2)
+    if "largest" in state:
+        second = torch.maximum(state["largest"], second, out=state["largest"])
+    root = math.sqrt(1 - rule.beta2 ** (step + 1))
+    scale = torch.sqrt(second, out=grad).add_(rule.eps * root)
+    param.addcmul_(torch.div(first, scale, out=scale), lr, value=-root / (1 - rule.beta1 ** (step + 1)))
 
 
-def _step(rule: Adam | AdamW | AMSGrad, param: Tensor, state: State, second: Tensor, lr: Tensor, step: int) -> None:
-    correction1 = 1 - rule.beta1 ** (step + 1)
-    correction2 = 1 - rule.beta2 ** (step + 1)
-    scale = second.sqrt().div_(math.sqrt(correction2)).add_(rule.eps)
-    param.addcmul_(state["first"] / scale, lr, value=-1 / correction1)
+def _fused_step(rule: Adam | AdamW | AMSGrad, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
+    import torch
+
+    kernel = torch._fused_adamw_ if isinstance(rule, AdamW) else torch._fused_adam_
+    kept = [state[name] for name in ("first", "second", "largest") if name in state]
+    count = [torch.tensor(float(step + 1))]
+    for rate, (p, g, first, second, *largest) in each_lane(lr, param, grad, *kept):
+        kernel(
+            p, g, first, second, largest[0] if largest else [], count,
+            lr=rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.eps, weight_decay=rule.weight_decay,
+            amsgrad=bool(largest), maximize=False,
+        )  # fmt: skip

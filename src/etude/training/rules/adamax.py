@@ -56,9 +56,11 @@ class Adamax:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
+        import torch  # late, so that a stored rule can be read without torch
+
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
         first = state["first"].lerp_(grad, 1 - self.beta1)
         largest = state["largest"].mul_(self.beta2)
-        largest.copy_(largest.maximum(grad.abs_().add_(self.eps)))
-        param.addcmul_(first / largest, lr, value=-1 / (1 - self.beta1 ** (step + 1)))
+        torch.maximum(largest, grad.abs_().add_(self.eps), out=largest)
+        param.addcmul_(torch.div(first, largest, out=grad), lr, value=-1 / (1 - self.beta1 ** (step + 1)))

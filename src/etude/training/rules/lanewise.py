@@ -15,7 +15,12 @@ def lane_norm(values: Tensor) -> Tensor:
 
 def lane_dot(a: Tensor, b: Tensor) -> Tensor:
     """Inner product within every lane, (K,)."""
-    return (a * b).reshape(len(a), -1).sum(1)
+    return lane_sum(a * b)
+
+
+def lane_sum(values: Tensor) -> Tensor:
+    """Sum of every lane, (K,)."""
+    return values.reshape(len(values), -1).sum(1)
 
 
 def spread(per_lane: Tensor, values: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -66,17 +67,20 @@ class NAdam:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
+        import torch  # late, so that a stored rule can be read without torch
+
         if self.weight_decay and self.decoupled:
             param.mul_(1 - lr * self.weight_decay)
         elif self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
         first = state["first"].lerp_(grad, 1 - self.beta1)
         second = state["second"].mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-        scale = second.div(1 - self.beta2 ** (step + 1)).sqrt_().add_(self.eps)
+        root = math.sqrt(1 - self.beta2 ** (step + 1))
+        scale = second.sqrt().add_(self.eps * root)
         now, ahead = self._momentum(step), self._momentum(step + 1)
         product = state["product"].mul_(now)
-        param.addcmul_(grad.div_(scale), lr * (now - 1) / (1 - product))
-        param.addcmul_(first / scale, lr * -ahead / (1 - product * ahead))
+        param.addcmul_(grad.div_(scale), lr * (root * (now - 1)) / (1 - product))
+        param.addcmul_(torch.div(first, scale, out=scale), lr * (root * -ahead) / (1 - product * ahead))
 
     def _momentum(self, step: int) -> float:
         damping: float = 0.96 ** ((step + 1) * self.momentum_decay)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 from etude.core.errors import SpecError
 from etude.core.rule import WHOLE
 from etude.training.rules.checks import check_moments, check_positive
-from etude.training.rules.lanewise import lane_dot, lane_scalar, spread
+from etude.training.rules.lanewise import lane_scalar, lane_sum, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,25 +90,29 @@ class Prodigy:
         step: int,
     ) -> None:
         """Make one step in place."""
+        import torch  # late, so that a stored rule can be read without torch
+
         d, correction = state[WHOLE]["d"].clone(), _correction(self, step)
         numerator = state[WHOLE]["numerator"].mul_(math.sqrt(self.beta2))
         evidence = lane_scalar(d)
         for name, param in params.items():
             grad, own = grads[name], state[name]
             rate = _flat(lr[name]) * d * correction
-            numerator.add_(d / self.d0 * rate * lane_dot(grad, own["start"] - param))
-            own["first"].mul_(self.beta1).addcmul_(grad, spread(d * (1 - self.beta1), grad))
-            own["second"].mul_(self.beta2).addcmul_(grad * grad, spread(d * d * (1 - self.beta2), grad))
-            weight = d / self.d0 * (d * (rate > 0) if self.safeguard_warmup else rate)
+            away = (own["start"] - param).mul_(grad)
+            numerator.add_(d / self.d0 * rate * lane_sum(away))
+            grad.mul_(spread(d, grad))
+            own["first"].lerp_(grad, 1 - self.beta1)
+            own["second"].mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
+            weight = (d * (rate > 0) if self.safeguard_warmup else rate) / self.d0
             own["sum"].mul_(math.sqrt(self.beta2)).addcmul_(grad, spread(weight, grad))
-            evidence.add_(own["sum"].abs().reshape(len(d), -1).sum(1))
+            evidence.add_(lane_sum(torch.abs(own["sum"], out=away)))
         self._estimate(state[WHOLE], evidence)
         for name, param in params.items():
             own, rate = state[name], lr[name] * spread(d * correction, param)
-            scale = own["second"].sqrt().add_(spread(state[WHOLE]["d"] * self.eps, param))
+            scale = torch.sqrt(own["second"], out=grads[name]).add_(spread(state[WHOLE]["d"] * self.eps, param))
             if self.weight_decay:
                 param.mul_(1 - rate * self.weight_decay)
-            param.addcmul_(own["first"] / scale, rate, value=-1)
+            param.addcmul_(torch.div(own["first"], scale, out=scale), rate, value=-1)
 
     def _estimate(self, whole: State, evidence: Tensor) -> None:
         d, largest = whole["d"], whole["largest"]
@@ -184,23 +188,29 @@ class DAdaptAdam:
         step: int,
     ) -> None:
         """Make one step in place."""
+        import torch
+
         d, root = state[WHOLE]["d"].clone(), math.sqrt(self.beta2)
         gain, evidence = lane_scalar(d), lane_scalar(d)
         rates = {name: lr[name] * spread(d * _correction(self, step), param) for name, param in params.items()}
         for name, grad in grads.items():
             own, rate = state[name], rates[name]
-            gain.add_(_flat(rate) * lane_dot(grad, own["sum"] / own["second"].sqrt().add_(self.eps)))
-            own["first"].mul_(self.beta1).addcmul_(grad, rate, value=1 - self.beta1)
+            scratch = own["second"].sqrt().add_(self.eps)
+            scratch = torch.div(own["sum"], scratch, out=scratch).mul_(grad)
+            gain.add_(_flat(rate) * lane_sum(scratch))
             own["second"].mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-            own["sum"].mul_(root).addcmul_(grad, rate, value=1 - root)
-            evidence.add_(own["sum"].abs().reshape(len(d), -1).sum(1))
+            grad.mul_(rate)
+            own["first"].lerp_(grad, 1 - self.beta1)
+            own["sum"].lerp_(grad, 1 - root)
+            evidence.add_(lane_sum(torch.abs(own["sum"], out=scratch)))
         numerator = state[WHOLE]["numerator"].mul_(root).add_(gain, alpha=1 - root)
         estimate = (numerator / ((1 - root) * evidence)).where(evidence > 0, d)
         state[WHOLE]["d"].copy_(d.maximum(estimate.minimum(d * self.growth)))
         for name, param in params.items():
             if self.weight_decay:
                 param.mul_(1 - rates[name] * self.weight_decay)
-            param.addcdiv_(state[name]["first"], state[name]["second"].sqrt().add_(self.eps), value=-1)
+            scale = torch.sqrt(state[name]["second"], out=grads[name]).add_(self.eps)
+            param.addcdiv_(state[name]["first"], scale, value=-1)
 
 
 def _zeros(param: Tensor) -> State:

@@ -75,6 +75,8 @@ class RAdam:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
+        import torch  # late, so that a stored rule can be read without torch
+
         if self.weight_decay and self.decoupled:
             param.mul_(1 - lr * self.weight_decay)
         elif self.weight_decay:
@@ -87,4 +89,5 @@ class RAdam:
             param.addcmul_(first, lr, value=-1 / correction)
         else:
             factor *= math.sqrt(1 - self.beta2 ** (step + 1))
-            param.addcmul_(first / second.sqrt().add_(self.eps), lr, value=-factor / correction)
+            scale = torch.sqrt(second, out=grad).add_(self.eps)
+            param.addcmul_(torch.div(first, scale, out=scale), lr, value=-factor / correction)

@@ -65,6 +65,8 @@ class RMSprop:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:  # noqa: ARG002
         """Make one step in place."""
+        import torch  # late, so that a stored rule can be read without torch
+
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
         second = state["second"].mul_(self.alpha).addcmul_(grad, grad, value=1 - self.alpha)
@@ -73,5 +75,5 @@ class RMSprop:
             second = second.addcmul(mean, mean, value=-1).clamp_(min=0)
         direction = grad.div_(second.sqrt().add_(self.eps))
         if self.momentum:
-            direction = state["velocity"].mul_(self.momentum).add_(direction)
+            direction = torch.add(direction, state["velocity"], alpha=self.momentum, out=state["velocity"])
         param.addcmul_(direction, lr, value=-1)

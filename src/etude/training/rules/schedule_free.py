@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -110,10 +111,11 @@ class ScheduleFreeAdamW:
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:
         """Make one step in place."""
         second = state["second"].mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-        grad.div_(second.div(1 - self.beta2 ** (step + 1)).sqrt_().add_(self.eps))
+        root = math.sqrt(1 - self.beta2 ** (step + 1))
+        grad.div_(second.sqrt().add_(self.eps * root))
         if self.weight_decay:
-            grad.add_(param, alpha=self.weight_decay)
-        _move(param, grad, state, lr, self.beta1)
+            grad.add_(param, alpha=self.weight_decay / root)
+        _move(param, grad, state, lr, self.beta1, root)
 
     def evaluation(self, param: Tensor, state: State) -> Tensor:
         """The average x."""
@@ -125,13 +127,13 @@ def _start(param: Tensor) -> State:
     return {"z": param.clone(), "peak": param.new_zeros(per_lane), "weight": param.new_zeros(per_lane)}
 
 
-def _move(y: Tensor, direction: Tensor, state: State, lr: Tensor, beta: float) -> None:
-    """Step y and z; x stays implied by both, which saves its memory."""
+def _move(y: Tensor, direction: Tensor, state: State, lr: Tensor, beta: float, unit: float = 1.0) -> None:
+    """Step y and z along ``unit`` times the direction; x stays implied by both, which saves its memory."""
     peak = state["peak"].copy_(state["peak"].maximum(lr))
     total = state["weight"].addcmul_(peak, peak)
     share = peak.square().div_(total + (total == 0))
-    y.lerp_(state["z"], share).addcmul_(direction, lr * (beta * (1 - share) - 1))
-    state["z"].addcmul_(direction, lr, value=-1)
+    y.lerp_(state["z"], share).addcmul_(direction, lr * (beta * (1 - share) - 1), value=unit)
+    state["z"].addcmul_(direction, lr, value=-unit)
 
 
 def _check_beta(name: str, value: float) -> None:

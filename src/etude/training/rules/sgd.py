@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from etude.core.errors import SpecError
 from etude.training.rules.checks import check_at_least_zero, check_fraction
+from etude.training.rules.fused import each_lane, fused_pays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,12 +62,24 @@ class SGD:
 
     def update(self, param: Tensor, grad: Tensor, state: State, lr: Tensor, step: int) -> None:  # noqa: ARG002
         """Make one step in place."""
-        from torch import add  # late, so that a stored rule can be read without torch
+        import torch  # late, so that a stored rule can be read without torch
 
+        if self.nesterov and fused_pays(param):  # the others are two passes already
+            self._fused_step(param, grad, state, lr)
+            return
         if self.weight_decay:
             grad.add_(param, alpha=self.weight_decay)
         direction = grad
         if self.momentum:
-            velocity = add(grad, state["velocity"], alpha=self.momentum, out=state["velocity"])
+            velocity = torch.add(grad, state["velocity"], alpha=self.momentum, out=state["velocity"])
             direction = grad.add_(velocity, alpha=self.momentum) if self.nesterov else velocity
         param.addcmul_(direction, lr, value=-1)
+
+    def _fused_step(self, param: Tensor, grad: Tensor, state: State, lr: Tensor) -> None:
+        import torch
+
+        for rate, (p, g, velocity) in each_lane(lr, param, grad, state["velocity"]):
+            torch._fused_sgd_(
+                p, g, velocity, lr=rate, momentum=self.momentum, weight_decay=self.weight_decay, dampening=0.0,
+                nesterov=True, maximize=False, is_first_step=False,
+            )  # fmt: skip
