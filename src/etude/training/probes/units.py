@@ -1,0 +1,205 @@
+"""Units that no longer learn: dead, saturated, or all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from etude.training.probes.isolated import isolated
+
+DEAD = 1e-3
+"""A unit whose activation function is flatter than this on every example passes back less than a thousandth of its gradient.
+Of a ReLU that means: it is never positive."""
+
+SATURATED = 1 - 0.97**2
+"""Slope, relative to the steepest, below which an example saturates a unit: of tanh, an output beyond ±0.97."""
+
+_STEEPEST = {
+    "tanh": 1.0,
+    "sigmoid": 0.25,
+    "special_expit": 0.25,
+    "hardtanh": 1.0,
+    "hardsigmoid": 1 / 6,
+    "softsign": 1.0,
+}
+"""Activations with two flat ends, which saturate, and their largest slope."""
+
+_ONE_SIDED = {"relu", "leaky_relu", "prelu", "_threshold", "elu", "selu", "celu"}
+_ONE_SIDED |= {"gelu", "silu", "mish", "hardswish", "softplus", "log_sigmoid"}
+
+
+@final
+@dataclass(frozen=True)
+class LayerUnits:
+    """How the units behind one activation function do. A unit is a channel of a convolution, else a feature.
+
+    Attributes:
+        units: How many there are.
+        dead: Share of them whose slope is below ``DEAD`` on every example; NaN where activations are not finite.
+        saturated: Share of (unit, example) pairs whose slope is below ``SATURATED`` of the steepest; NaN for functions
+            that are flat at one end at most.
+    """
+
+    units: int
+    dead: float
+    saturated: float
+
+
+def count_units(module: nn.Module, forward: Callable[[], object]) -> dict[str, LayerUnits]:
+    r"""Count dead and saturated units behind every activation function, module or functional, by its own slope φ'(z).
+
+    .. math:: \text{dead}: \max_i |\phi'(z_{iu})| < 10^{-3}, \qquad \text{saturated}: |\phi'(z_{iu})| < 0.059 \max \phi'
+
+    A share of zeros among activations is no sign of trouble, half of them are zero in an untrained ReLU network: what counts
+    is the unit that no example reaches, so let ``forward`` see at least a thousand. A sigmoid that ends a network saturates
+    on what it has learned, which is no fault. The functions inside torch's fused recurrent layers cannot be seen.
+
+    Args:
+        module: The model; it is left as it was.
+        forward: Runs it over the examples, in portions if need be.
+
+    Returns:
+        By name, in the order of the first call: an activation module's own name, or that of the module that calls the
+        function, a dot and the function's. Calls on the results of different weights are counted apart, as ``relu_1``.
+
+    Example:
+        >>> layer = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
+        >>> weights = nn.init.ones_(layer[0].weight), nn.init.constant_(layer[0].bias, -5.0)
+        >>> count_units(layer, lambda: layer(torch.rand(1024, 1)))
+        {'1': LayerUnits(units=2, dead=1.0, saturated=nan)}
+    """
+    watch = _Watch()
+    with isolated(module), _named_calls(module, watch), watch, torch.no_grad():
+        forward()
+    return {name: tally.result() for name, tally in watch.tallies.items()}
+
+
+def alikeness(gradient: Tensor) -> float:
+    r"""Mean cosine between the gradients of the units of a layer.
+
+    .. math:: \frac{1}{U(U-1)} \sum_{u \ne v} \frac{g_u \cdot g_v}{\lVert g_u \rVert \lVert g_v \rVert}
+              = \frac{\lVert \sum_u \hat g_u \rVert^2 - U}{U (U - 1)}
+
+    At 1 all units learn the same, as after a constant initialization, and stay copies of one another.
+
+    Args:
+        gradient: Of a weight, units first: (U, ...). Units without any gradient are left out.
+
+    Returns:
+        The mean; NaN for fewer than two units with a gradient.
+
+    Example:
+        >>> round(alikeness(torch.tensor([[1.0, 0.0], [0.0, 2.0]])), 6)
+        0.0
+    """
+    rows = gradient.detach().flatten(1).double()
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    directions = rows[norms > 0] / norms[norms > 0].unsqueeze(1)
+    units = len(directions)
+    if units < 2:
+        return float("nan")
+    return float((directions.sum(0).square().sum() - units) / (units * (units - 1)))
+
+
+@final
+@dataclass
+class _Tally:
+    """Counts of one layer while portions of examples pass."""
+
+    alive: Tensor
+    saturates: bool
+    flat: int = 0
+    seen: int = 0
+    finite: bool = True
+
+    def result(self) -> LayerUnits:
+        dead = 1 - float(self.alive.double().mean()) if self.finite else float("nan")
+        saturated = self.flat / self.seen if self.finite and self.saturates else float("nan")
+        return LayerUnits(len(self.alive), dead, saturated)
+
+
+@final
+@dataclass
+class _Place:
+    """Where the forward pass is: the modules entered, and the weight that was used last."""
+
+    modules: list[tuple[str, nn.Module]] = field(default_factory=list)
+    weight: int = 0
+    channels: int | None = None
+
+
+@final
+class _Watch(TorchFunctionMode):
+    """Sees every call of a torch function and measures the slope of those that are activations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tallies: dict[str, _Tally] = {}
+        self.place = _Place()
+        self._weights: dict[str, list[int]] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = str(getattr(func, "__name__", "")).rstrip("_")
+        if name in _STEEPEST or name in _ONE_SIDED:
+            self._count(name, func, args, kwargs)
+            return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        weight = _weight(args)
+        if weight is not None:
+            conv = name.startswith("conv")
+            self.place.weight, self.place.channels = id(weight), result.shape[1] if conv else None
+        return result
+
+    def _count(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
+        z = (args[0] if args else kwargs["input"]).detach().requires_grad_()
+        rest = {key: value for key, value in kwargs.items() if key != "input"}
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(func(z.clone(), *args[1:], **rest).sum(), z)
+        channels = z.dim() > 2 and z.shape[1] == self.place.channels
+        by_unit = slope.movedim(1 if channels else -1, 0).flatten(1).abs()
+        saturates = name in _STEEPEST and rest.get("min_val", -1.0) < 0  # ReLU6 is a hard tanh from 0 to 6
+        label = self._label(name)
+        tally = self.tallies.setdefault(label, _Tally(torch.zeros_like(by_unit[:, 0], dtype=torch.bool), saturates))
+        tally.alive |= (by_unit >= DEAD).any(1)
+        tally.flat += int((by_unit < SATURATED * _STEEPEST.get(name, 0.0)).sum())
+        tally.seen += by_unit.numel()
+        tally.finite &= bool(z.isfinite().all())
+
+    def _label(self, function: str) -> str:
+        path, module = self.place.modules[-1] if self.place.modules else ("", None)
+        own = type(module).__module__ == "torch.nn.modules.activation"
+        label = path if own else f"{path}.{function.strip('_')}".lstrip(".")
+        weights = self._weights.setdefault(label, [])
+        if self.place.weight not in weights:
+            weights.append(self.place.weight)
+        index = weights.index(self.place.weight)
+        return f"{label}_{index}" if index else label
+
+
+def _weight(args: Any) -> nn.Parameter | None:
+    """The first weight, matrix or kernel, among a call's arguments."""
+    for arg in args:
+        for value in arg if isinstance(arg, list | tuple) else (arg,):
+            if isinstance(value, nn.Parameter) and value.dim() > 1:
+                return value
+    return None
+
+
+@contextmanager
+def _named_calls(module: nn.Module, watch: _Watch) -> Iterator[None]:
+    """Tell the watch which module is being called."""
+    entered = watch.place.modules
+    with ExitStack() as stack:
+        for name, part in module.named_modules():
+            enter = part.register_forward_pre_hook(lambda m, _, name=name: entered.append((name, m)), prepend=True)
+            leave = part.register_forward_hook(lambda *_: entered.pop() and None, always_call=True)
+            stack.callback(enter.remove)
+            stack.callback(leave.remove)
+        yield
