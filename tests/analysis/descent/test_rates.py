@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.descent.rates import Rate, crossing, fit_rate, steps_until
+from etude.analysis.descent.rates import Rate, falls, fit_rate, steps_until
 from etude.analysis.descent.theory import Method, best_heavy_ball, edge, rate
 from etude.core.message import Message
 
@@ -88,11 +88,18 @@ def test_the_fit_stops_where_rounding_begins():
     assert found.value == pytest.approx(0.9, abs=1e-4)
 
 
-def test_the_edge_lies_between_the_last_falling_and_the_first_growing_run():
-    lrs = np.array([0.1, 0.19, 0.195, 0.21, 0.3])
-    assert crossing(lrs, np.array([0.9, 0.95, np.nan, np.inf, np.inf])) == (0.19, 0.21)
-    assert crossing(lrs, np.full(5, 0.9)) is None
-    assert crossing(lrs, np.full(5, np.inf)) is None
+@given(rho=st.floats(0.9, 0.9999), minimum=st.sampled_from([0.0, 1.0]))
+def test_what_falls_is_told_from_what_stays_or_grows(rho, minimum):
+    t = np.arange(400.0)
+    assert falls(minimum + rho**t, minimum)
+    assert not falls(minimum + rho**-t, minimum)
+    assert not falls(minimum + 0.1 + 0.01 * np.cos(2.5 * t), minimum)
+    assert not falls(np.array([1.0, 2.0, np.inf, np.nan]), minimum)
+
+
+def test_a_loss_at_its_minimum_to_rounding_counts_as_falling():
+    rounding = 1e-16 * np.random.default_rng(0).standard_normal(100)
+    assert falls(np.concatenate([[1.0], np.full(99, 0.5) + rounding[1:]]), 0.5)
 
 
 def test_steps_to_a_share_count_only_when_the_loss_stays_below():

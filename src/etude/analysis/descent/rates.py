@@ -29,6 +29,10 @@ BEND = 0.1
 for ever, which after a hundred steps is half of this; a curve that ends on a noise floor is far above."""
 
 
+STILL = 1e-4
+"""Share by which a quarter of a run must be lower than the one before to count as falling."""
+
+
 @dataclass(frozen=True)
 class Rate:
     """A measured rate.
@@ -91,24 +95,23 @@ def fit_rate(losses: Array, minimum: float) -> Rate | Message:
     return Rate(math.exp(slope / 2), math.exp(low / 2), math.exp(high / 2), start, usable)
 
 
-def crossing(lrs: Array, rates: Array) -> tuple[float, float] | None:
-    """The edge by measured rates: the neighbours between which ρ first rises above 1; ``None`` when it does not.
+def falls(losses: Array, minimum: float) -> bool:
+    """Whether a loss still falls towards its minimum when the run ends, or has arrived there.
 
-    Args:
-        lrs: (L,) ascending.
-        rates: (L,) measured ρ; +inf for a run that exploded, NaN where none could be fitted.
+    It does when its largest value above the minimum in the last quarter is below that in the quarter before, or within
+    rounding. Beyond the edge a quadratic's loss grows; a logistic one ends in a cycle around the minimum, and stays level.
 
     Example:
-        >>> crossing(np.array([0.1, 0.19, 0.21]), np.array([0.99, 0.9, 1.1]))
-        (0.19, 0.21)
+        >>> falls(0.99 ** np.arange(100.0), 0.0), falls(1.01 ** np.arange(100.0), 0.0), falls(np.ones(100), 0.0)
+        (True, False, False)
     """
-    known = ~np.isnan(rates)
-    lrs, rates = lrs[known], rates[known]
-    above = np.flatnonzero(rates > 1)
-    if not len(above) or above[0] == 0:
-        return None
-    first = int(above[0])
-    return float(lrs[first - 1]), float(lrs[first])
+    gaps = losses - minimum
+    quarter = len(gaps) // 4
+    if quarter == 0 or not np.isfinite(gaps).all():
+        return False
+    before, last = gaps[-2 * quarter : -quarter].max(), gaps[-quarter:].max()
+    arrived = last <= max(ROUNDING * max(abs(minimum), gaps[0]), 1e-300)
+    return bool(arrived or last < (1 - STILL) * before)
 
 
 def steps_until(losses: Array, minimum: float, share: float) -> float:
