@@ -66,9 +66,9 @@ def test_the_python_example_runs_and_prints_an_answer(tmp_path: Path) -> None:
 def test_the_answer_shown_is_worded_as_the_tool_words_it() -> None:
     (shown,) = blocks(ENGLISH, "text")
     answer = " ".join(shown.split("\n\n")[1].split())
-    lr, left, right, best, low, high, lower, upper = map(float, re.findall(r"\d+(?:\.\d+)?", answer))
+    lr, left, right, best, low, high, *found = map(float, re.findall(r"\d+(?:\.\d+)?", answer))
     values = {"lr": lr, "left": left, "right": right, "best": best, "low": low, "high": high}
-    edge = Message("study.answer.edge", {"lower": lower, "upper": upper})
+    edge = Message("study.answer.edge", dict(zip(("lr", "low", "high"), found, strict=True)))
     assert answer == f"{say(Message('study.answer.train_loss', values))} {say(edge)}"
     assert shown.startswith(say(Message("study.convergence.title")))
 

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.convergence import default_target, first_crossing, loss_at_steps, steps_to_target
+from etude.analysis.convergence import default_target, first_crossing, steps_to_target
 from etude.analysis.options import SweepOptions
-from etude.analysis.table import SweepTable
 
 
 @given(st.floats(0.05, 0.95))
@@ -43,9 +42,3 @@ def test_when_no_run_arrives_nothing_is_fastest(table_of):
     found = steps_to_target(table_of([0.1, 0.2], [[1.5] * 3, [1.4] * 3]), SweepOptions(target=0.6))
     assert found.fastest is None
     assert found.interval is None
-
-
-def test_loss_at_equal_steps_is_read_between_evaluations(make_run):
-    runs = [make_run(0.1, s, {"train_loss": 1.0}, {"train_loss": 2.0}) for s in (0, 1)]
-    read = loss_at_steps(SweepTable.of(runs), np.array([0.0, 5.0, 100.0]))
-    np.testing.assert_allclose(read, [[2.0, 1.5 + np.exp(-1) / 2, 1 + np.exp(-10)]])

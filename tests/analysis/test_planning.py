@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from etude.analysis.edge import find_edge
 from etude.analysis.options import SweepOptions
-from etude.analysis.planning import next_lrs, plan
+from etude.analysis.planning import plan
 from etude.analysis.table import SweepTable
 
 X = np.nan
@@ -23,7 +23,7 @@ def explore(truth, lrs, options, make_run, seeds=3, rounds=60):
                 final, start = {"train_loss": loss}, {"train_loss": 2.0}
                 runs.append(make_run(lr, seed, final, start, diverged=bool(np.isnan(loss))))
         table = SweepTable.of(runs)
-        todo = next_lrs(table, options)
+        todo = plan(table, options).lrs
         assert not set(todo) & set(table.lrs.tolist())
         if not todo:
             return table, done
@@ -87,7 +87,7 @@ def test_a_validation_loss_that_learned_nothing_does_not_send_the_search_down(ma
         for lr, train, validation in ((1.0, 2.0, 2.31), (2.0, 0.1, 3.0), (4.0, 0.5, 4.0), (4.2, 0.0, 0.0))
         for s in range(3)
     ]
-    assert next_lrs(SweepTable.of(runs), SweepOptions()) == []
+    assert plan(SweepTable.of(runs), SweepOptions()).lrs == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)

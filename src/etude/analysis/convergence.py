@@ -1,4 +1,4 @@
-"""How fast training converges: steps to a stated loss, and loss at equal steps.
+"""How fast training converges: steps to a stated loss.
 
 Axes: L learning rates, S seeds, E evaluations.
 """
@@ -83,17 +83,6 @@ def steps_to_target(table: SweepTable, options: SweepOptions) -> StepsToTarget:
         fastest=fastest,
         interval=None if fastest is None else _interval(steps[fastest], options),
     )
-
-
-def loss_at_steps(table: SweepTable, steps: Array, metric: str = "train_loss") -> Array:
-    """(L, len(steps)) mean over seeds of an evaluation column, linear between evaluations; NaN where not known."""
-    curves = table.curve(metric)
-    out = np.full((len(table.lrs), len(steps)), np.nan)
-    for i, rows in enumerate(curves):
-        read = [np.interp(steps, table.steps[k], row[k]) for row in rows if (k := np.isfinite(row)).any()]
-        if read:
-            out[i] = np.mean(read, axis=0)
-    return out
 
 
 def _medians(steps: Array) -> Array:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from etude.analysis.answers import LEARNING_RATE, LOSS, OCTAVES, STEPS, answer, basis, cannot_say, level
 from etude.analysis.convergence import steps_to_target
-from etude.analysis.edge import Edge
+from etude.analysis.edge_finding import edge_finding
 from etude.analysis.evidence import few_seeds
 from etude.analysis.options import SweepOptions
 from etude.analysis.reading import SweepReading, read_sweep
@@ -31,7 +29,7 @@ def convergence_findings(table: SweepTable, options: SweepOptions) -> list[Findi
     return [
         best_lr(table, reading, options, "best_lr"),
         basin(table, reading, options),
-        edge(table, reading.edge, options),
+        edge_finding(table, reading.edge, options),
         recommended_lr(table, reading, options),
         sensitivity_finding(table, reading, options),
         steps_finding(table, reading, options),
@@ -108,45 +106,6 @@ def basin(table: SweepTable, reading: SweepReading, options: SweepOptions) -> Fi
         found.octaves,
         found.width_interval,
         OCTAVES,
-        details,
-    )
-
-
-def edge(table: SweepTable, found: Edge, options: SweepOptions) -> Finding:
-    """Beyond which learning rate does training diverge?"""
-    details = {
-        "confidence": options.confidence,
-        "seeds": len(table.seeds),
-        "grid": found.lrs,
-        "diverged": found.diverged,
-        "ran": found.ran,
-        "probability": found.diverged / found.ran,
-        "wilson_low": found.low,
-        "wilson_high": found.high,
-        "lower": found.lower,
-        "upper": found.upper,
-        "onset": found.onset,
-        "certain": found.certain,
-        "reversal": found.reversal,
-    }
-    question = Message("edge.question")
-    if found.lower is None or found.upper is None or found.estimate is None:
-        return cannot_say(table, "edge", question, _no_edge(found, options), LEARNING_RATE, details)
-    at = np.searchsorted(found.lrs, [found.lower, found.upper])
-    values: dict[str, Value] = {"lr": found.estimate, "lower": found.lower, "upper": found.upper}
-    values |= {"below": int(found.diverged[at[0]]), "below_of": int(found.ran[at[0]])}
-    values |= {"above": int(found.diverged[at[1]]), "above_of": int(found.ran[at[1]])}
-    kind = "wide" if found.upper > found.lower * options.edge_ratio * 1.001 else "narrow"
-    if found.reversal is not None:
-        kind, values = "comes_and_goes", values | {"reversal": found.reversal}
-    return answer(
-        table,
-        "edge",
-        question,
-        Message(f"edge.{kind}", values),
-        found.estimate,
-        (found.lower, found.upper),
-        LEARNING_RATE,
         details,
     )
 
@@ -233,16 +192,6 @@ def steps_finding(table: SweepTable, reading: SweepReading, options: SweepOption
         STEPS,
         details,
     )
-
-
-def _no_edge(found: Edge, options: SweepOptions) -> Message:
-    if found.upper is not None:
-        return Message("edge.below", {"lr": float(found.lrs[0])})
-    if found.onset is not None:
-        return Message("edge.seldom", {"lr": float(found.lrs[-1]), "onset": found.onset})
-    high = float(found.high[-1]) if len(found.high) else 1.0
-    tried = float(found.lrs[-1]) if len(found.lrs) else 0.0
-    return Message("edge.beyond", {"lr": tried, "high": high, "level": 100 * options.confidence})
 
 
 def _family(metric: str) -> str:

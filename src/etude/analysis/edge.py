@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from etude.analysis.options import SweepOptions
 from etude.analysis.statistics import wilson_interval
 from etude.analysis.table import SweepTable
+from etude.analysis.tipping import tipping_brackets, tipping_interval
 from etude.core.trace import Array
 
 
@@ -35,6 +36,9 @@ class Edge:
         onset: Smallest η at which any seed diverged; ``None`` when none did.
         certain: Smallest η from which on every seed diverged; ``None`` when there is none.
         reversal: See above; ``None`` when P crosses 1/2 once.
+        seed_lower: (S,) largest η at which each seed still held; 0 where there is none.
+        seed_upper: (S,) smallest η from which it diverged; +inf where there is none.
+        interval: Where the edge may lie with other seeds, at least the bracket; 0 and +inf are open ends.
     """
 
     lrs: Array
@@ -47,6 +51,9 @@ class Edge:
     onset: float | None
     certain: float | None
     reversal: float | None
+    seed_lower: Array
+    seed_upper: Array
+    interval: tuple[float, float]
 
     @property
     def estimate(self) -> float | None:
@@ -55,32 +62,42 @@ class Edge:
             return None
         return float(np.sqrt(self.lower * self.upper))
 
+    @property
+    def safe(self) -> float | None:
+        """Lower end of the interval, or ``None`` when the edge is not bracketed or that end is open."""
+        return self.interval[0] if self.estimate is not None and self.interval[0] > 0 else None
+
 
 def find_edge(table: SweepTable, options: SweepOptions) -> Edge:
-    """Count divergences per learning rate and bracket the edge between two neighbours of the grid."""
+    """Count divergences per learning rate, bracket the edge between two neighbours of the grid, and give it an interval."""
     any_ran = table.ran.any(axis=1)
     lrs = table.lrs[any_ran]
     diverged = (table.diverged & table.ran)[any_ran].sum(axis=1)
     ran = table.ran[any_ran].sum(axis=1)
     limits = [wilson_interval(int(k), int(n), options.confidence) for k, n in zip(diverged, ran, strict=True)]
-    low, high = np.asarray(limits, dtype=np.float64).reshape(-1, 2).T
+    wilson = np.asarray(limits, dtype=np.float64).reshape(-1, 2)
     beyond = 2 * diverged >= ran
     first = _first_true(beyond)
     lower = None if first == 0 or not len(lrs) else float(lrs[first - 1])
     upper = None if first == len(lrs) else float(lrs[first])
     back = np.flatnonzero(~beyond[first:])
     settled = len(lrs) - _first_true((diverged < ran)[::-1])
+    seed_lower, seed_upper = tipping_brackets(table.lrs, table.ran & ~table.diverged, table.ran & table.diverged)
+    low, high = tipping_interval(seed_lower, seed_upper, options.confidence)
     return Edge(
         lrs=lrs,
         diverged=diverged,
         ran=ran,
-        low=low,
-        high=high,
+        low=wilson[:, 0],
+        high=wilson[:, 1],
         lower=lower,
         upper=upper,
         onset=_at(lrs, _first_true(diverged > 0)),
         certain=_at(lrs, settled),
         reversal=_at(lrs, first + int(back[-1])) if len(back) else None,
+        seed_lower=seed_lower,
+        seed_upper=seed_upper,
+        interval=(min(low, lower or 0.0), max(high, upper or np.inf)),
     )
 
 

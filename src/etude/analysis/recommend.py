@@ -20,7 +20,8 @@ _SHARE = 1 / 3
 to the right it ends in a cliff; and with more steps, width or depth the whole curve tends to move left."""
 
 _MARGIN = 1.0
-"""Octaves to keep from the edge where the basin allows it: a doubling by a changed seed or batch order is then safe."""
+"""Octaves to keep below the edge where the basin allows it: what is not varied here, such as more steps or other data, may
+lower the edge as well."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Recommendation:
         reason: Why this one, or why none and what would help.
         regret: Predicted loss above the best's, read off the mean curve; ``None`` when refused.
         regret_interval: Of the regret, seeds resampled in pairs.
-        margin: Octaves below the last learning rate before the edge; ``None`` when no edge is known or when refused.
+        margin: Octaves below the lower end of the edge's interval; ``None`` when that is not known or when refused.
     """
 
     lr: float | None
@@ -45,7 +46,10 @@ class Recommendation:
 def recommend(
     table: SweepTable, optimum: Optimum, basin: Basin, edge: Edge, evidence: Evidence, options: SweepOptions
 ) -> Recommendation:
-    """Choose a third of the way into the basin from the left, in log η, an octave from the edge where possible."""
+    """Choose a third of the way into the basin from the left, in log η, an octave below the edge where possible.
+
+    The margin is kept from the lower end of the edge's interval: the seed to come is not among those that ran.
+    """
     objection = evidence.against_recommendation
     if objection is not None:
         return Recommendation(None, objection)
@@ -60,21 +64,24 @@ def recommend(
         "regret": max(0.0, regret),
     }
     margin = None
-    if edge.lower is not None and edge.upper is not None:
-        margin = float(np.log2(edge.lower) - x)
-        values |= {"edge": edge.lower, "margin": edge.lower / lr}
+    if edge.safe is not None:
+        margin = float(np.log2(edge.safe) - x)
+        values |= {"edge": edge.safe, "margin": edge.safe / lr}
     return Recommendation(lr, Message(f"recommended_lr.{kind}", values), regret, interval, margin)
 
 
 def _place(basin: Basin, edge: Edge) -> tuple[float, str]:
     left, right = float(np.log2(basin.left)), float(np.log2(basin.right))
     wished = left + _SHARE * (right - left)
-    if edge.lower is None or edge.upper is None:
+    if edge.safe is None:
         return wished, "no_edge"
-    safe = float(np.log2(edge.lower)) - _MARGIN
+    lowest_edge = float(np.log2(edge.safe))
+    safe = lowest_edge - _MARGIN
     if wished <= safe:
         return wished, "third"
-    return (safe, "margin") if safe > left else (left, "left_end")
+    if safe > left:
+        return safe, "margin"
+    return left, "left_end" if left < lowest_edge else "inside"
 
 
 def _regret(table: SweepTable, optimum: Optimum, x: float, options: SweepOptions) -> tuple[float, tuple[float, float]]:

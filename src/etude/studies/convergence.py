@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isinf
 from pathlib import Path
 
 from etude.analysis.convergence import StepsToTarget, steps_to_target
@@ -73,7 +74,6 @@ def speed(study: StoredStudy, found: StepsToTarget) -> Section:
 
 def answer(study: StoredStudy, reading: SweepReading) -> tuple[Message, ...]:
     """One sentence with its interval, or why there is none; then the edge."""
-    edge = reading.edge
     recommended = study.finding("recommended_lr")
     if recommended.estimate is None:
         first = recommended.statement
@@ -86,9 +86,17 @@ def answer(study: StoredStudy, reading: SweepReading) -> tuple[Message, ...]:
         }
         low, high = reading.optimum.interval or (reading.optimum.lr, reading.optimum.lr)
         first = Message(f"study.answer.{reading.metric}", values | {"low": low, "high": high})
-    if edge.lower is None or edge.upper is None:
-        return (first, study.finding("edge").statement)
-    return (first, Message("study.answer.edge", {"lower": edge.lower, "upper": edge.upper}))
+    return (first, _edge(study.finding("edge")))
+
+
+def _edge(found: Finding) -> Message:
+    if found.estimate is None or found.interval is None:
+        return found.statement
+    low, high = found.interval
+    values: dict[str, Value] = {"lr": found.estimate, "low": low}
+    if isinf(high):
+        return Message("study.answer.edge_open", values)
+    return Message("study.answer.edge", values | {"high": high})
 
 
 def find(sweeps: Sequence[Sweep]) -> list[Finding]:

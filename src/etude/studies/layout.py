@@ -9,7 +9,8 @@ from etude.core.record import from_plain
 from etude.report.page import Fact
 from etude.studies.stored import FINGERPRINT, StoredStudy
 
-NARROWING = "plan.edge"
+NARROWING = ("plan.edge", "plan.some_hold", "plan.some_diverge")
+"""Why runs were added to know the edge better, which is a matter of course; other extensions tell of a grid too small."""
 
 
 def subtitle(study: StoredStudy) -> Message:
@@ -31,7 +32,7 @@ def subtitle(study: StoredStudy) -> Message:
 
 def notes(study: StoredStudy) -> tuple[Message, ...]:
     """What must be known before the figures: where the grid was not wide enough."""
-    return tuple(m for m in study.extensions if m.key != NARROWING)
+    return tuple(m for m in study.extensions if m.key not in NARROWING)
 
 
 def rests_on(study: StoredStudy) -> tuple[Message, ...]:
@@ -40,7 +41,7 @@ def rests_on(study: StoredStudy) -> tuple[Message, ...]:
     schedule = study.spec.schedule
     return (
         Message("study.rests.runs", {"runs": runs, "seeds": seeds, "lrs": len(study.table.lrs)}),
-        *(m for m in study.extensions if m.key == NARROWING),
+        *(m for m in study.extensions if m.key in NARROWING),
         Message("study.rests.paired"),
         Message("study.rests.schedule", {"schedule": schedule, "steps": study.horizon}),
         Message("study.rests.final"),
