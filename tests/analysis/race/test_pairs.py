@@ -39,7 +39,9 @@ def test_a_difference_is_read_off_the_tuned_losses(race: Race) -> None:
     (pair,) = compare([b, a])
     assert (pair.first, pair.second) == ("arm0", "arm1")
     assert pair.difference == pytest.approx(float((b.tuned - a.tuned).mean()))
-    assert pair.resolved and pair.interval[0] > 0.05 and pair.interval[1] < 0.15
+    assert pair.resolved
+    assert pair.interval[0] > 0.05
+    assert pair.interval[1] < 0.15
     p = [ttest_rel(getattr(a, way), getattr(b, way)).pvalue for way in ("tuned", "held_out")]
     (bare,) = compare([replace(a, slack=0.0), replace(b, slack=0.0)])
     assert bare.p == pytest.approx(max(p))

@@ -64,7 +64,8 @@ def test_a_best_at_the_end_of_the_grid_may_hide_anything(centre: float, make_tab
     arms = tune(
         {"a": make_table(X, bowl()), "b": make_table(X, bowl(centre=centre))}, "validation_loss", SweepOptions()
     )
-    assert arms[0].objection is None and np.isfinite(arms[0].slack)
+    assert arms[0].objection is None
+    assert np.isfinite(arms[0].slack)
     assert arms[1].slack == np.inf
     assert arms[1].objection is not None
     assert arms[1].objection.key == ("cannot_say.grid_low" if centre < 0 else "cannot_say.grid_high")
@@ -74,7 +75,8 @@ def test_an_arm_that_always_diverged_is_not_resolved(make_table: Callable[..., S
     arms = tune(
         {"a": make_table(X, bowl()), "b": make_table(X, np.full((7, 3), np.nan))}, "validation_loss", SweepOptions()
     )
-    assert arms[1].objection is not None and arms[1].objection.key == "cannot_say.diverged"
+    assert arms[1].objection is not None
+    assert arms[1].objection.key == "cannot_say.diverged"
     assert arms[1].tuned == pytest.approx(2.3)
 
 
