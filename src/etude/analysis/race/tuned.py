@@ -112,7 +112,7 @@ def grid_slack(octaves: Array, level: Array) -> float:
     falls towards the cliff at most as fast as it fell before, so by the rise on the other side. At an end of the grid: +inf.
 
     Example:
-        >>> float(grid_slack(np.array([-1.0, 0.0, 1.0]), np.array([1.25, 0.25, 0.25])))
+        >>> float(grid_slack(np.array([-1.0, 0.0, 1.0]), np.array([1.5, 0.5, 0.5])))
         0.25
     """
     best = int(np.argmin(level))
