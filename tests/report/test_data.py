@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.core.message import Message
-from etude.report.data import curve_table, lr_table, nearest, page_data, thin
+from etude.report.data import nearest, page_data
 from etude.report.page import Curve, CurveFigure, LrFigure, Page, Series
+from etude.report.sweep_data import curve_table, lr_table, thin
 
 POSITIVE = st.floats(1e-6, 1e6)
 
@@ -48,9 +49,9 @@ def test_the_table_behind_a_figure_has_a_row_for_each_learning_rate(convergence:
     headings, rows = lr_table(figure)
     assert [h["en"] for h in headings] == ["η", "training, mean", "diverged / runs"]
     assert len(rows) == 24
-    assert rows[0][0] == "0.0001"
-    assert rows[0][2] == "0/5"
-    assert rows[-1][1:] == ["–", "5/5"]
+    assert rows[0][0]["en"] == "0.0001"
+    assert rows[0][2]["en"] == "0/5"
+    assert [cell["zh"] for cell in rows[-1][1:]] == ["–", "5/5"]
 
 
 def test_the_table_behind_curves_is_an_excerpt_that_keeps_first_and_last(convergence: Page) -> None:

@@ -11,9 +11,9 @@ from rich.console import Console
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message
 from etude.report.catalogue import LANGUAGES, Language, say
-from etude.report.data import estimate as estimate_of
 from etude.report.page import Estimate, LrFigure, Page, Series
 from etude.report.terminal import print_page, text_plot
+from etude.report.words import estimate as estimate_of
 
 
 def printed(page: Page, language: Language = "en", width: int = 90, report: Path | None = None) -> str:

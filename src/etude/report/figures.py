@@ -187,7 +187,7 @@ class Line:
     """A named line of a ``LineFigure``.
 
     Attributes:
-        name: In the legend; lines of one name are toggled together.
+        name: In the legend.
         x: Positions (T,), increasing.
         y: Values (T,); a gap is left at NaN.
         low: Lower end of a band (T,), or ``None``.

@@ -20,12 +20,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from etude.report.data import MAX_POINTS, Both, both, curve_table, estimate, lr_table, page_data, word
+from etude.report.data import excerpt_of, notes_on, page_data, table_behind
+from etude.report.field_data import has_missing
+from etude.report.figures import BandFigure, HeatFigure, LineFigure, RaceFigure, SurfaceFigure
+from etude.report.line_data import MAX_PANELS
 from etude.report.numbers import NOTHING, number
-from etude.report.page import Cell, CurveFigure, Figure, Page, Table
+from etude.report.page import Cell, CurveFigure, Figure, LrFigure, Page, Table
+from etude.report.words import Both, both, estimate, word
 
 _BREAKS = re.compile(r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])")
-_SCRIPTS = ("plots.js", "lr_figure.js", "curve_figure.js", "page.js")
+_FIGURES = {
+    LrFigure: "lr",
+    CurveFigure: "curve",
+    RaceFigure: "race",
+    HeatFigure: "heat",
+    LineFigure: "line",
+    SurfaceFigure: "surface",
+    BandFigure: "band",
+}
+_SCRIPTS = ("plots.js", "ruler.js", *(f"{kind}_figure.js" for kind in _FIGURES.values()), "controls.js", "page.js")
 
 
 def write_html(page: Page, path: Path) -> None:
@@ -78,8 +91,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"both": both, "word": word, "data_behind": _data_behind, "notes_on": _notes_on}
-    environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken}
+    environment.globals |= {"both": both, "word": word, "max_panels": MAX_PANELS, "has_missing": has_missing}
+    environment.globals |= {"table_behind": table_behind, "notes_on": notes_on, "excerpt_of": excerpt_of}
+    environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken, "kind": _kind}
     return environment
 
 
@@ -92,24 +106,8 @@ def _scripts() -> str:
     return f'"use strict";\n(() => {{\n{body}\n}})();'
 
 
-def _data_behind(figure: Figure) -> tuple[list[Both], list[list[str]]]:
-    return curve_table(figure) if isinstance(figure, CurveFigure) else lr_table(figure)
-
-
-def _notes_on(figure: Figure) -> list[Both]:
-    """What a caption has to add about the drawing itself."""
-    if isinstance(figure, CurveFigure):
-        longest = max((len(c.steps) for c in figure.curves), default=0)
-        thinned = [word("thinned", kept=MAX_POINTS, points=longest)] if longest > MAX_POINTS else []
-        return [both(note) for note in thinned]
-    return [both(word("beyond"))] if _has_points_beyond(figure) else []
-
-
-def _has_points_beyond(figure: Figure) -> bool:
-    if figure.y_limits is None or isinstance(figure, CurveFigure):
-        return False
-    low, high = figure.y_limits
-    return any(s.points is not None and bool(((s.points < low) | (s.points > high)).any()) for s in figure.series)
+def _kind(figure: Figure) -> str:
+    return _FIGURES[type(figure)]
 
 
 def _cell(cell: Cell, table: Table, column: int) -> Both:

@@ -10,8 +10,8 @@ import numpy as np
 
 from etude.core.errors import UserError
 from etude.report.catalogue import Language, say
-from etude.report.data import word
 from etude.report.page import LrFigure, Page, Series
+from etude.report.words import word
 
 _COLOURS = ("#005a8c", "#b84300", "#00704f", "#8f4a86")
 _DASHES = ("-", "--", ":", "-.")

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from etude.core.finding import Finding, Verdict
 from etude.report.catalogue import Language, say
-from etude.report.data import estimate, word
-from etude.report.numbers import number
 from etude.report.figures import Array
+from etude.report.numbers import number
 from etude.report.page import LrFigure, Page
+from etude.report.words import estimate, word
 
 _BARS = "▁▂▃▄▅▆▇█"
 _STYLE = {Verdict.SUPPORTED: "green", Verdict.REFUTED: "red", Verdict.INCONCLUSIVE: "yellow"}

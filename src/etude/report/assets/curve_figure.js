@@ -1,6 +1,6 @@
 // Curves over training, one per learning rate, coloured by it.
 
-function curveFigure(figure, box, zoom) {
+function curveFigure(figure, box, { zoom }) {
   const lrs = figure.curves.map((curve) => curve.lr);
   const colourOf = lrScale(lrs);
   const last = Math.max(...figure.curves.map((curve) => curve.steps.at(-1) ?? 0));
@@ -11,7 +11,7 @@ function curveFigure(figure, box, zoom) {
     ...baseLayout(box, narrowBox(box) ? 350 : 440, { l: 56, r: 14, t: 34, b: 48 }),
     xaxis: {
       ...axis(false, zoom?.x ?? [0, last], narrowBox(box) ? 5 : 9),
-      title: { text: plain(word("axis.step")), font: { color: css("--soft") }, standoff: 8 },
+      title: axisTitle(word("axis.step")),
     },
     yaxis: axis(figure.logY, zoom?.y ?? whole, 7),
     annotations: [panelLabel(text(figure.yLabel), 1)],
@@ -20,7 +20,7 @@ function curveFigure(figure, box, zoom) {
   const data = figure.curves.map((curve) => curveTrace(curve, figure, colourOf(curve.lr), picked >= 0));
   if (figure.target !== null) {
     data.push(targetTrace(figure.target, zoom?.x ?? [0, last]));
-    layout.annotations.push(onPaper(`${word("mark.target")} ${number(figure.target)}`, figure, figure.target, {
+    layout.annotations.push(onPaper(`${word("mark.target")} ${number(figure.target)}`, figure.logY, figure.target, {
       x: 0, xref: "paper", xanchor: "left", yanchor: "top", yshift: -1,
     }));
   }
@@ -62,38 +62,14 @@ function pickedLabel(curve, figure) {
   const i = curve.mean.findLastIndex((v) => v !== null);
   if (i < 0) return [];
   const place = { x: curve.steps[i], xanchor: "right", yanchor: "bottom", yshift: 8 };
-  return [onPaper(`η = ${number(curve.lr)}`, figure, curve.mean[i], place)];
+  return [onPaper(`η = ${number(curve.lr)}`, figure.logY, curve.mean[i], place)];
 }
-
-// A label inside the panel, on a veil of paper so that the curves below do not cross it.
-const onPaper = (label, figure, y, place) => ({
-  text: plain(label), y: figure.logY ? Math.log10(y) : y, showarrow: false, bgcolor: translucent(css("--paper"), 0.8),
-  font: { color: css("--ink"), size: 12.5, weight: 600 }, ...place,
-});
 
 const targetTrace = (target, [left, right]) => ({
   x: [left, right], y: [target, target], mode: "lines", line: { color: css("--ink"), width: 1.2, dash: "dash" }, hoverinfo: "skip",
 });
 
-// The colour bar above a figure of curves: a gradient with decades, and a mark at the picked learning rate.
-function drawScale(figure) {
-  const bar = document.querySelector(`#scale-${CSS.escape(figure.id)} .bar`);
+const lrScaleOf = (figure) => {
   const lrs = figure.curves.map((curve) => curve.lr);
-  if (lrs.length === 0) return;
-  const colourOf = lrScale(lrs);
-  const [low, high] = [Math.log10(lrs[0]), Math.log10(lrs.at(-1))];
-  const place = (lr) => `${high > low ? (100 * (Math.log10(lr) - low)) / (high - low) : 50}%`;
-  const stops = Array.from({ length: 12 }, (_, i) => colourOf(10 ** (low + ((high - low) * i) / 11)));
-  bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  const { tickvals, ticktext } = logTicks([low, high], 5);
-  const ticks = tickvals.map((lr, i) => mark("tick", place(lr), ticktext[i]));
-  bar.replaceChildren(...ticks, ...(pickedLr() === null ? [] : [mark("at", place(pickedLr()), "")]));
-}
-
-function mark(kind, left, label) {
-  const element = document.createElement("span");
-  element.className = kind;
-  element.style.left = left;
-  element.textContent = label;
-  return element;
-}
+  return lrs.length > 0 && { limits: [lrs[0], lrs.at(-1)], isLog: true, at: pickedLr() };
+};

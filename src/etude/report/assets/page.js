@@ -1,28 +1,33 @@
 // The page: language, picking a learning rate, drawing when anything changes.
 
-const boxes = page.figures.map((figure) => ({ figure, box: document.getElementById(figure.id), zoom: null, width: 0, configs: {} }));
+const MAKERS = {
+  lr: lrFigure, curve: curveFigure, race: raceFigure, heat: heatFigure, line: lineFigure, surface: surfaceFigure, band: bandFigure,
+};
+const boxes = page.figures.map((figure) => ({
+  figure, box: document.getElementById(figure.id), zoom: null, width: 0, configs: {}, hidden: new Set(), lit: null, frame: figure.start ?? 0, step: null,
+}));
 const slider = document.getElementById("lr");
 
 function draw(entry) {
   const { figure, box } = entry;
-  const make = figure.kind === "lr" ? lrFigure : curveFigure;
-  const { data, layout } = make(figure, box, entry.zoom);
+  const { data, layout } = MAKERS[figure.kind](figure, box, entry);
   const first = entry.width === 0;
   entry.width = box.clientWidth;
   entry.configs[state.language] ??= config(entry); // a new object would make Plotly start again from nothing
   Plotly.react(box, data, layout, entry.configs[state.language]);
-  if (figure.kind === "curve") drawScale(figure);
+  const scale = figure.kind === "curve" ? lrScaleOf(figure) : figure.kind === "heat" && { limits: figure.limits, isLog: figure.log };
+  if (scale) drawScale(figure.id, scale);
+  showControls(entry);
   if (first) listen(entry);
 }
 
 const drawAll = () => boxes.forEach(draw);
 
 // Once per frame, however many changes it holds: two drawings in one task can lock Plotly up.
-let due = false;
-function drawSoon() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => { due = false; drawAll(); });
+const due = new Set();
+function drawSoon(entries = boxes) {
+  if (due.size === 0) requestAnimationFrame(() => { const now = [...due]; due.clear(); now.forEach(draw); });
+  entries.forEach((entry) => due.add(entry));
 }
 
 function listen(entry) {
@@ -34,7 +39,7 @@ function listen(entry) {
   });
   box.on("plotly_doubleclick", () => { entry.zoom = null; draw(entry); return false; });
   box.on("plotly_click", ({ points: [point] }) => {
-    const lr = entry.figure.kind === "lr" ? point.x : point.data.meta;
+    const lr = { lr: point.x, curve: point.data.meta }[entry.figure.kind];
     if (typeof lr === "number" && page.at.length > 0) pick(nearestIndex(lr));
   });
 }
@@ -42,18 +47,21 @@ function listen(entry) {
 function config(entry) {
   const button = (name, key, icon, click) => ({ name, title: word(key), icon: Plotly.Icons[icon], click });
   const scaleBy = (factor) => (box) => {
-    const zoomed = (range) => [0.5 + factor / 2, 0.5 - factor / 2].map((f) => f * range[0] + (1 - f) * range[1]);
-    entry.zoom = { x: zoomed(box.layout.xaxis.range), y: zoomed(box.layout.yaxis.range) };
+    const zoomed = ({ range }) => [0.5 + factor / 2, 0.5 - factor / 2].map((f) => f * range[0] + (1 - f) * range[1]);
+    entry.zoom = { x: zoomed(box.layout.xaxis), y: zoomed(box.layout.yaxis) };
     draw(entry);
   };
+  const zooms = [
+    button("in", "zoom.in", "zoom_plus", scaleBy(0.6)),
+    button("out", "zoom.out", "zoom_minus", scaleBy(1 / 0.6)),
+    button("reset", "zoom.reset", "home", () => { entry.zoom = null; draw(entry); }),
+  ];
   return {
     displaylogo: false,
     doubleClick: false,
     displayModeBar: "hover",
     modeBarButtons: [[
-      button("in", "zoom.in", "zoom_plus", scaleBy(0.6)),
-      button("out", "zoom.out", "zoom_minus", scaleBy(1 / 0.6)),
-      button("reset", "zoom.reset", "home", () => { entry.zoom = null; draw(entry); }),
+      ...(entry.figure.kind === "heat" ? [] : zooms), // cells have no parts to look at
       button("save", "zoom.save", "camera", (box) => Plotly.downloadImage(box, { format: "png", scale: 2, filename: entry.figure.id })),
     ]],
   };
@@ -61,6 +69,7 @@ function config(entry) {
 
 function pick(index) {
   state.picked = index;
+  followPicked();
   showPicked();
   drawSoon();
 }
@@ -92,6 +101,12 @@ function speak(language) {
   drawSoon();
 }
 
+// Figures with a slider of their own go to the picked learning rate, or the one nearest to it.
+function followPicked() {
+  if (pickedLr() === null) return;
+  boxes.filter(({ figure }) => hasFrames(figure)).forEach((entry) => { entry.frame = nearestTo(framesOf(entry.figure), pickedLr()); });
+}
+
 const asked = () => /(?:^#|&)lang=(en|zh)\b/.exec(location.hash)?.[1];
 
 function print(printing) {
@@ -115,9 +130,11 @@ document.getElementById("language").addEventListener("click", () => {
   speak(language);
 });
 addEventListener("hashchange", () => asked() && asked() !== state.language && speak(asked()));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSoon);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawSoon());
 addEventListener("beforeprint", () => print(true));
 addEventListener("afterprint", () => print(false));
+boxes.forEach(listenToControls);
+followPicked();
 speak(asked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 const resized = new ResizeObserver(() => boxes.filter((e) => !state.printing && e.width > 0 && e.box.clientWidth !== e.width).forEach(draw));
 boxes.forEach(({ box }) => resized.observe(box));

@@ -1,4 +1,4 @@
-// What both kinds of figures share: the page's state, texts, numbers, colours, logarithmic ticks.
+// What all figures share: the page's state, texts, numbers, colours, logarithmic ticks.
 
 const page = JSON.parse(document.getElementById("data").textContent);
 const state = { language: "en", picked: page.picked, printing: false };
@@ -30,6 +30,7 @@ const translucent = (colour, alpha) => colour + Math.round(alpha * 255).toString
 
 // Viridis, without the end that would drown in the paper.
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+const COLOURS = Array.from({ length: 12 });
 function viridis(fraction) {
   const [first, last] = isDark() ? [0.33, 1] : [0, 0.86];
   const position = (first + (last - first) * fraction) * (VIRIDIS.length - 1);
@@ -42,13 +43,40 @@ function viridis(fraction) {
   return "#" + mixed.join("");
 }
 
+// Colours and dashes have periods without a common factor, so 28 series look different; the swatches do the same.
+const DASHES = ["solid", "dash", "dot", "dashdot"];
+const SYMBOLS = ["circle", "diamond", "square", "triangle-up"];
+const styleOf = (i) => ({ colour: css(`--s${i % 7}`), dash: DASHES[i % 4], symbol: SYMBOLS[i % 4] });
+
+const pen = document.createElement("canvas").getContext("2d");
+function widthOf(string, weight = 400) {
+  pen.font = `${weight} 12.5px ${css("--sans")}`;
+  return pen.measureText(string).width;
+}
+
+// A label in lines no wider than the room; breaks at spaces, between Chinese characters, else anywhere.
+function wrapped(label, room, most = 2) {
+  const lines = [""];
+  for (const part of label.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) ?? []) {
+    for (const piece of widthOf(part) > room ? part : [part]) {
+      if (widthOf((lines.at(-1) + piece).trimEnd()) > room && lines.at(-1)) lines.push("");
+      lines[lines.length - 1] += piece;
+    }
+  }
+  if (lines.length <= most) return lines.map((line) => line.trim());
+  const kept = lines.slice(0, most);
+  while (kept[most - 1] && widthOf(`${kept[most - 1]}…`) > room) kept[most - 1] = kept[most - 1].slice(0, -1);
+  return [...kept.slice(0, -1), `${kept[most - 1].trimEnd()}…`].map((line) => line.trim());
+}
+
 const sameLr = (a, b) => Math.abs(a / b - 1) < 1e-4;
 const pickedLr = () => (state.picked === null ? null : page.at[state.picked].lr);
 
-function nearestIndex(lr) {
-  const distance = page.at.map((at) => Math.abs(Math.log(at.lr / lr)));
+function nearestTo(lrs, lr) {
+  const distance = lrs.map((other) => Math.abs(Math.log(other / lr)));
   return distance.indexOf(Math.min(...distance));
 }
+const nearestIndex = (lr) => nearestTo(page.at.map((at) => at.lr), lr);
 
 // Ticks at 1, 2, 5 × 10ⁿ while they fit, else at decades, else at every second decade, and so on.
 function logTicks([low, high], room) {
@@ -128,6 +156,42 @@ const panelLabel = (label, top) => ({
   showarrow: false, font: { size: 12.5, color: css("--soft") },
 });
 
+// A label inside a panel, on a veil of paper so that the curves below do not cross it.
+const onPaper = (label, isLog, y, place) => ({
+  text: plain(label), y: isLog ? Math.log10(y) : y, showarrow: false, bgcolor: translucent(css("--paper"), 0.8),
+  font: { color: css("--ink"), size: 12.5, weight: 600 }, ...place,
+});
+
+const axisTitle = (label) => ({ text: plain(label), font: { color: css("--soft") }, standoff: 8 });
+
+// Small multiples: domains of named panels in columns, each with room above it for its name, in a drawing of some height.
+function panelGrid(names, columns, inner, size) {
+  const n = names.length;
+  const gap = 34 / inner;
+  const share = (1 - gap * (columns - 1)) / columns;
+  const lines = names.map((name) => wrapped(name, share * inner + 20, 2));
+  const head = 10 + 16 * Math.max(...lines.map((all) => all.length));
+  const rows = Math.ceil(n / columns);
+  const height = rows * (size + head) + (rows - 1) * 24;
+  return {
+    height,
+    panels: lines.map((label, i) => {
+      const [row, column] = [Math.floor(i / columns), i % columns];
+      const top = 1 - (row * (size + head + 24) + head) / height;
+      return {
+        x: [column * (share + gap), column * (share + gap) + share], y: [top - size / height, top], label,
+        left: column === 0, bottom: i + columns >= n, suffix: i === 0 ? "" : String(i + 1),
+      };
+    }),
+  };
+}
+
+// The name of a panel above it.
+const panelName = ({ label, x, y }) => ({
+  text: label.map(plain).join("<br>"), x: x[0], y: y[1], xref: "paper", yref: "paper", xanchor: "left", align: "left",
+  yanchor: "bottom", yshift: 3, showarrow: false, font: { size: 12.5, color: css("--ink"), weight: 600 },
+});
+
 // Outline of a band; one polygon for each unbroken stretch.
 function band(xs, lows, highs, clamp = (v) => v) {
   const [x, y] = [[], []];
@@ -141,4 +205,33 @@ function band(xs, lows, highs, clamp = (v) => v) {
     if (i === xs.length || lows[i] === null || highs[i] === null) { close(i); start = i + 1; }
   }
   return { x, y };
+}
+
+// The colour bar above a figure: a gradient with ticks, and a mark at a value if one is picked.
+function drawScale(id, { limits, isLog, at = null }) {
+  const bar = document.querySelector(`#scale-${CSS.escape(id)} .bar`);
+  const [low, high] = limitsToRange(limits, isLog);
+  const place = (value) => (high > low ? (100 * ((isLog ? Math.log10(value) : value) - low)) / (high - low) : 50);
+  bar.style.background = `linear-gradient(to right, ${COLOURS.map((_, i) => viridis(i / (COLOURS.length - 1))).join(", ")})`;
+  const { tickvals, ticktext } = isLog && high - low >= 0.35 ? logTicks([low, high], 5) : linearTicks(limits, 4);
+  const ticks = tickvals.map((value, i) => scaleMark("tick", place(value), ticktext[i]));
+  bar.replaceChildren(...ticks, ...(at === null ? [] : [scaleMark("at", place(at), "")]));
+}
+
+function scaleMark(kind, percent, label) {
+  const element = document.createElement("span");
+  element.className = kind;
+  element.style.left = `${percent}%`;
+  element.textContent = label;
+  return element;
+}
+
+// Ticks at multiples of 1, 2 or 5 × 10ⁿ.
+function linearTicks([low, high], room) {
+  if (!(high > low)) return { tickvals: [low], ticktext: [number(low)] };
+  const rough = 10 ** Math.floor(Math.log10((high - low) / room));
+  const step = [1, 2, 5, 10].map((factor) => factor * rough).find((size) => (high - low) / size <= room);
+  const first = Math.ceil(low / step - 1e-9);
+  const tickvals = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  return { tickvals, ticktext: tickvals.map((value) => number(value, 6)) };
 }
