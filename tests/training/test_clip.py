@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from etude.training.clip import clip_
@@ -43,3 +44,13 @@ def test_a_lane_without_a_limit_keeps_every_bit_even_where_its_norm_overflows() 
     grads = {"w": torch.tensor([[1e30, 3e38], [3.0, 4.0]])}
     torch.testing.assert_close(clip_(grads, torch.tensor([float("inf"), 1.0])), torch.tensor([1.0, 0.2]))
     assert grads["w"][0].tolist() == torch.tensor([1e30, 3e38]).tolist()
+
+
+@pytest.mark.parametrize("tensors", [1, 2, 3, 6, 7, 12])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_lane_is_clipped_to_the_same_bits_alone(tensors: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(1)
+    grads = {str(i): torch.randn(5, 3, i + 1, generator=generator, dtype=dtype) for i in range(tensors)}
+    limits = torch.full((5,), 0.5, dtype=dtype)
+    alone = [clip_({n: g[k : k + 1].clone() for n, g in grads.items()}, limits[:1]) for k in range(5)]
+    assert torch.equal(clip_(grads, limits), torch.cat(alone))

@@ -88,7 +88,7 @@ class StepMeasure(Protocol):
     """Read at every step, from what the step computes anyway; columns of ``Trace.per_step``."""
 
     def at_step(self, moment: Moment) -> Columns:
-        """Numbers of a step, each (K,)."""
+        """Numbers of a step, each (K,); the same columns at every step of a run."""
         ...
 
 
@@ -97,7 +97,7 @@ class PointMeasure(Protocol):
     """Read where an evaluation takes place, and free to run the model; columns of ``Trace.evaluations``."""
 
     def at_point(self, point: Point) -> Columns:
-        """Numbers of a point, each (K,); NaN where a lane has none."""
+        """Numbers of a point, each (K,), NaN where a lane has none; the same columns at every point of a run."""
         ...
 
 

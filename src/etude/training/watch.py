@@ -30,7 +30,9 @@ class Watch:
 
     def before(self, lanes: Lanes, grads: Params) -> tuple[Params, Params]:
         """Copies of the gradients before clipping and of the weights before the update, as far as they will be read."""
-        return _copies(grads) if self._compares_grads else {}, _copies(lanes.params) if self._measures else {}
+        # In the parameters' order, for a sum over all of them rounds differently in another.
+        ordered = {name: grads[name] for name in lanes.params}
+        return _copies(ordered) if self._compares_grads else {}, _copies(lanes.params) if self._measures else {}
 
     def after(
         self, lanes: Lanes, loss: Tensor, kept: tuple[Params, Params], clip_factor: Tensor | None, lr: Tensor
