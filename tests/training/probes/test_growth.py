@@ -15,11 +15,11 @@ from etude.training.probes.growth import log_growth
 
 @given(st.lists(st.floats(1e-12, 1e12), min_size=3, max_size=20))
 def test_it_is_scipys_regression_of_the_logarithm(values: list[float]) -> None:
-    assume(len(set(values)) > 1)
+    assume(np.ptp(np.log10(values)) > 1e-3)
     expected = linregress(np.arange(len(values)), np.log10(values))
     found = log_growth(values)
     assert found.rate == pytest.approx(expected.slope, abs=1e-9)
-    assert found.error == pytest.approx(expected.stderr, abs=1e-6)
+    assert found.error == pytest.approx(expected.stderr, rel=1e-4, abs=1e-6)
 
 
 def test_values_that_vanished_keep_their_place() -> None:
