@@ -114,6 +114,28 @@ def test_sick_sweeps_are_answered_honestly(table_of, rows, best, edge):
         check_words(reason)
 
 
+@pytest.mark.parametrize(
+    ("rows", "key", "interval"),
+    [
+        ([[1.0] * 3, [0.5] * 3, [0.6] * 3, [0.7] * 3, [X] * 3, [X] * 3], "closed", (8.0, 16.0)),
+        ([[1.0] * 3, [0.5] * 3, [X] * 3, [1.0] * 3, [X] * 3, [X] * 3], "closed_again", (2.0, 16.0)),
+        ([[1.0] * 3, [0.5] * 3, [0.6] * 3, [0.7, 0.7, X], [X, X, 0.7], [X, X, 0.7]], "open", (4.0, np.inf)),
+        ([[1.0] * 3, [0.5] * 3, [X] * 3, [1.0] * 3, [X] * 3, [1.0] * 3], "open_again", (2.0, np.inf)),
+        ([[X, 1.0, 1.0], [X, 0.5, 0.5], [X, 0.6, 0.6], [X, 0.7, 0.7], [X] * 3, [X] * 3], "some_below", None),
+        ([[1.0] * 2, [0.5] * 2, [0.6] * 2, [0.7] * 2, [X] * 2, [X] * 2], "few_seeds", None),
+        ([[1.0], [0.5], [0.6], [0.7], [X], [X]], "few_seeds", None),
+    ],
+)
+def test_the_edge_is_told_with_its_interval_or_why_there_is_none(table_of, rows, key, interval):
+    edge = check(convergence_findings(table_of(LRS, rows), OPTIONS))["edge"]
+    assert edge.statement.key == f"edge.{key}"
+    if interval is None:
+        assert edge.interval is None
+    else:
+        assert edge.interval == (pytest.approx(interval[0], rel=0.7), pytest.approx(interval[1]))
+        assert edge.interval[0] <= edge.details["lower"] < edge.details["upper"] <= edge.interval[1]
+
+
 def test_a_network_that_starts_at_nan_is_answered_too(make_run):
     start = {"train_loss": X, "validation_loss": X}
     runs = [make_run(lr, s, dict(START), start, diverged=True) for lr in LRS for s in range(3)]

@@ -74,6 +74,21 @@ def test_when_everything_diverges_it_looks_below_and_gives_up_three_decades_on(m
     assert 1e-4 * (1 - 1e-9) <= table.lrs[0] < 4e-4
 
 
+def test_where_some_seeds_tip_over_beyond_the_range_two_steps_more_are_run(table_of):
+    above = plan(table_of([1.0, 2.0, 4.0, 4.2], [[1.0] * 3, [0.5] * 3, [1.0] * 3, [X, X, 1.0]]), SweepOptions())
+    assert [reason.key for reason in above.reasons] == ["plan.some_hold"]
+    assert above.reasons[0].values == {"lr": 4.2, "count": 1, "seeds": 3}
+    assert above.lrs == pytest.approx((8.4, 16.8))
+    below = plan(table_of([1.0, 2.0, 4.0, 4.2], [[X, 1.0, 1.0], [X, 0.5, 0.5], [X, 1.0, 1.0], [X] * 3]), SweepOptions())
+    assert [reason.key for reason in below.reasons] == ["plan.some_diverge"]
+    assert below.lrs == pytest.approx((0.25, 0.5))
+
+
+def test_with_two_seeds_no_runs_are_spent_on_an_interval_that_they_cannot_give(table_of):
+    table = table_of([1.0, 2.0, 4.0, 4.2], [[1.0] * 2, [0.5] * 2, [1.0] * 2, [X, 1.0]])
+    assert plan(table, SweepOptions()).reasons == ()
+
+
 def test_nothing_is_tried_above_the_cap(make_run):
     options = SweepOptions(lr_range=(0.1, 1.0), max_lr=20.0)
     table, _ = explore(lambda lr, seed: 0.5, np.geomspace(0.1, 1, 4), options, make_run)

@@ -49,6 +49,33 @@ def test_the_left_end_when_the_whole_basin_lies_at_the_edge(table_of):
     assert found.lr == pytest.approx(read_sweep(table, "train_loss", OPTIONS).basin.left)
 
 
+def test_the_margin_is_kept_from_the_lower_end_of_the_edges_interval(table_of):
+    rows = seeds(1.5, 1.4, 1.0, 0.5, 0.495, 0.5, X)
+    rows[5] = [0.5, 0.5, X]
+    reading = read_sweep(table_of([*LRS, 64.0], rows), "train_loss", OPTIONS)
+    assert (reading.edge.lower, reading.edge.upper) == (32.0, 64.0)
+    assert reading.edge.interval[0] < 16
+    found = reading.recommendation
+    assert found.reason.key == "recommended_lr.left_end"
+    assert found.margin == pytest.approx(np.log2(reading.edge.interval[0] / found.lr))
+    assert 0 < found.margin < 1
+
+
+def test_a_basin_inside_the_edges_interval_is_recommended_with_care(table_of):
+    rows = [*seeds(1.5, 1.4, 1.3, 1.2, 0.5), [0.5, X, X], [X] * 3]
+    found = advice(table_of([*LRS, 64.0], rows))
+    assert found.reason.key == "recommended_lr.inside"
+    assert 8 < found.lr < 16
+    assert found.margin < 0
+
+
+def test_where_training_may_diverge_is_not_known_when_a_seed_diverges_at_the_smallest_learning_rate(table_of):
+    rows = [[X, loss, loss] for loss in (0.6, 0.5, 0.6, 0.7)] + [[X] * 3] * 2
+    reading = read_sweep(table_of(LRS, rows), "train_loss", OPTIONS)
+    assert reading.edge.estimate is not None
+    assert reading.edge.safe is None
+
+
 def test_without_a_known_edge_it_says_so(table_of):
     assert advice(table_of(LRS, seeds(1.5, 0.6, 0.5, 0.6, 1.0, 1.5))).reason.key == "recommended_lr.no_edge"
 

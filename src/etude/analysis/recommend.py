@@ -66,7 +66,9 @@ def recommend(
     margin = None
     if edge.safe is not None:
         margin = float(np.log2(edge.safe) - x)
-        values |= {"edge": edge.safe, "margin": edge.safe / lr}
+        values["edge"] = edge.safe
+        if kind != "inside":
+            values["margin"] = edge.safe / lr
     return Recommendation(lr, Message(f"recommended_lr.{kind}", values), regret, interval, margin)
 
 
