@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from etude.analysis.options import LossMetric
 from etude.analysis.planning import Plan, plan
 from etude.core.finding import Finding
 from etude.core.measure import Measure
@@ -53,6 +54,7 @@ class Etude:
         tasks: What it trains, from the options, a task made in Python, and the device.
         arms: The sides of its comparison, from the options and the tasks; one for an étude that compares nothing.
         plan: Which learning rates each arm runs next, by the arm's name, and why; arms left out are complete.
+        objective: Final loss that its "best" refers to.
         measures: Further measures of its runs.
         keeps_weights: Whether final weights are worth their disk.
         defaults: Options that it chooses otherwise than ``StudySpec``.
@@ -65,6 +67,7 @@ class Etude:
     tasks: Callable[[StudySpec, Task | None, str], Tasks] = one_task
     arms: Callable[[StudySpec, Tasks, tuple[Measure, ...]], tuple[Arm, ...]] = one_arm
     plan: Callable[[Sequence[Sweep]], Mapping[str, Plan]] = extend_and_bracket
+    objective: LossMetric = "train_loss"
     measures: tuple[Measure, ...] = ()
     keeps_weights: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from etude.core.errors import SpecError
 from etude.studies.convergence import CONVERGENCE
 from etude.studies.etude import Etude
 from etude.studies.generalization import GENERALIZATION
+from etude.studies.second_axis import with_second_axis
+from etude.studies.spec import StudySpec
 
 ETUDES = (CONVERGENCE, GENERALIZATION)
 
@@ -24,3 +26,12 @@ def etude_named(name: str) -> Etude:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
         raise SpecError(f"there is no étude {name!r}: {hint}")
     return ETUDES[names.index(name)]
+
+
+def etude_of(spec: StudySpec) -> Etude:
+    """The étude that the options name, over their second axis if they have one.
+
+    Raises:
+        SpecError: When it takes no second axis.
+    """
+    return with_second_axis(etude_named(spec.etude), spec)

@@ -138,6 +138,7 @@ GENERALIZATION = Etude(
     name="generalization",
     question=Message("study.generalization.title"),
     measures=(AtEnd(Sharpness()),),
+    objective="validation_loss",
     find=find,
     lay_out=lay_out,
 )

@@ -84,10 +84,14 @@ def parse_axis(text: str) -> Axis:
     key = key.replace("-", "_")
     if not equals or not key or not inside:
         raise SpecError(f"a second axis is KEY=LOW:HIGH:N or KEY=V,V,…, got {text!r}: write momentum=0:0.99:4")
+    parts = inside.split(":" if ":" in inside else ",")
     try:
-        values = _spaced(key, inside) if ":" in inside else [float(v) for v in inside.split(",")]
+        numbers = [float(part) for part in parts]
     except ValueError:
-        raise SpecError(f"a second axis is KEY=LOW:HIGH:N or KEY=V,V,…, got {text!r}: write numbers") from None
+        numbers = []
+    if not numbers or (":" in inside and len(numbers) != 3):
+        raise SpecError(f"a second axis is KEY=LOW:HIGH:N or KEY=V,V,…, got {text!r}: write numbers")
+    values = _spaced(key, *numbers) if ":" in inside else numbers
     if key in _WHOLE:
         values = [round(v) for v in values]
     values = sorted(set(values))
@@ -96,17 +100,17 @@ def parse_axis(text: str) -> Axis:
     return Axis(key, tuple(values))
 
 
-def _spaced(key: str, inside: str) -> list[float]:
-    low_text, high_text, count_text = inside.split(":")
-    low, high, count = float(low_text), float(high_text), int(count_text)
+def _spaced(key: str, low: float, high: float, count: float) -> list[float]:
     if not (math.isfinite(low) and math.isfinite(high) and low < high and 2 <= count <= MOST_VALUES):
         raise SpecError(
-            f"needs LOW < HIGH and between 2 and {MOST_VALUES} values, got {key}={inside}: write momentum=0:0.99:4"
+            f"needs LOW < HIGH and between 2 and {MOST_VALUES} values, got {key}={low:g}:{high:g}:{count:g}: "
+            "write momentum=0:0.99:4"
         )
+    number = int(count)
     if key in _BY_RATIO and low > 0:
-        inner = np.geomspace(low, high, count)
+        inner = np.geomspace(low, high, number)
     elif key in _FRACTIONS and 0 <= low < high < 1:
-        inner = 1 - np.geomspace(1 - low, 1 - high, count)
+        inner = 1 - np.geomspace(1 - low, 1 - high, number)
     else:
-        inner = np.linspace(low, high, count)
+        inner = np.linspace(low, high, number)
     return [low, *(float(f"{v:.3g}") for v in inner[1:-1]), high]

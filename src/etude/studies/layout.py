@@ -19,7 +19,7 @@ def subtitle(study: StoredStudy) -> Message:
     model = "-".join([spec.model, *(f"{h}" for h in spec.hidden)]) if spec.data else study.task
     values: dict[str, Value] = {
         "model": model,
-        "rule": ", ".join([_rule(study), *_extras(study)]),
+        "rule": ", ".join([_rule(study), *extras(study)]),
         "lrs": len(study.table.lrs),
         "seeds": len(study.table.seeds),
         "steps": study.horizon,
@@ -99,6 +99,10 @@ def _rule(study: StoredStudy) -> str:
     return f"{type(rule).__name__} ({', '.join(shown)})" if shown else type(rule).__name__
 
 
-def _extras(study: StoredStudy) -> list[str]:
-    schedule, clip = study.spec.schedule, study.spec.clip
-    return [*([] if schedule == "constant" else [schedule]), *([] if clip is None else [f"clip {clip:g}"])]
+def extras(study: StoredStudy) -> list[str]:
+    """What beside the update rule is not plain: schedule, controller, clipping."""
+    spec = study.spec
+    shown = [] if spec.schedule == "constant" else [spec.schedule]
+    shown += [] if spec.controller is None else [spec.controller]
+    shown += [f"{name} × {text}" for name, text in spec.scheduled.items()]
+    return [*shown, *([] if spec.clip is None else [f"clip {spec.clip:g}"])]

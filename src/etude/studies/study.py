@@ -15,7 +15,7 @@ from etude.report.catalogue import Language, say
 from etude.report.html import write_html
 from etude.report.json import findings_json
 from etude.report.page import Page
-from etude.studies.etudes import etude_named
+from etude.studies.etudes import etude_named, etude_of
 from etude.studies.spec import StudySpec, make_spec
 from etude.studies.stored import StoredStudy, read_stored
 from etude.studies.watch import Silent, Watcher
@@ -50,7 +50,7 @@ class Answer:
     @cached_property
     def page(self) -> Page:
         """Its page, before it has a medium."""
-        return etude_named(self.stored.spec.etude).lay_out(self.stored)
+        return etude_of(self.stored.spec).lay_out(self.stored)
 
     @property
     def findings(self) -> dict[str, Finding]:
@@ -104,13 +104,13 @@ class Study:
     def __init__(
         self, etude: str, *, task: Task | str | None = None, out: str | Path | None = None, **options: Any
     ) -> None:
-        self.etude = etude_named(etude)
         self.task = task if _made_in_python(task) else None
         if task is None:
             options.setdefault("data", "digits")
         else:
             options["task"] = self.task.name if self.task else task
-        self.spec: StudySpec = make_spec({"etude": etude, **self.etude.defaults} | options)
+        self.spec: StudySpec = make_spec({"etude": etude, **etude_named(etude).defaults} | options)
+        self.etude = etude_of(self.spec)
         self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec, self.task)
 
     def run(
