@@ -142,7 +142,7 @@ def lanes_in_a_pool(case: Case, task: Task) -> Callable[[], Job]:
     specs = case.specs(task)
     with prepare_process():
         engine = choose_engine(task, specs[:8], Engine.AUTO).engine
-    shards = partition(specs, 16, lanes_at_once(task, 0, engine))
+    shards = partition(specs, engine, 16, lanes_at_once(task, 0, engine))
 
     def work(shard: Shard, _should_stop: Callable[[], bool]) -> Iterator[Moved]:
         with prepare_process():

@@ -194,22 +194,26 @@ class ScheduledLR(LRScheduler):
         self._end = max(start + last + 1 for _, start, last in self._clocks)
 
     def _multipliers(self) -> list[float]:
-        t = self.last_epoch
-        if len(self._clocks) == 1:
-            m, start, last = self._clocks[0]
-            return [m(min(max(t - start, 0), last))] * len(self._which)
-        values = [m(min(max(t - start, 0), last)) for m, start, last in self._clocks]
-        return [values[i] for i in self._which]
+        if len(self._clocks) > 1:
+            values = [self._multiplier(*clock) for clock in self._clocks]
+            return [values[i] for i in self._which]
+        return [self._multiplier(*self._clocks[0])] * len(self._which)
+
+    def _multiplier(self, schedule: Schedule, start: int, last: int) -> float:
+        t = self.last_epoch - start
+        return schedule(t if 0 <= t <= last else min(max(t, 0), last))
 
     def _set(self) -> None:
         """Write the values of the present t into the optimizer."""
-        self._last_lr = self.get_lr()
-        groups = self.optimizer.param_groups
-        for i, lr in enumerate(self._last_lr):
-            write(groups[i], "lr", lr)
+        self._last_lr = list(map(mul, self.base_lrs, self._multipliers()))
+        for i, group in enumerate(self.optimizer.param_groups):
+            if type(group["lr"]) is float:  # not by write, which costs as much as the rest of the step
+                group["lr"] = self._last_lr[i]
+            else:
+                write(group, "lr", self._last_lr[i])
         for name, schedule in self._also.items():
             multiplier = schedule(min(self.last_epoch, schedule.steps - 1))
-            for group, peaks in zip(groups, self._also_peaks, strict=True):
+            for group, peaks in zip(self.optimizer.param_groups, self._also_peaks, strict=True):
                 write(group, name, peaks[name] * multiplier)
 
     def _adopt_new_groups(self, schedule: Schedule | None = None) -> None:
@@ -231,16 +235,19 @@ class ScheduledLR(LRScheduler):
         groups = self.optimizer.param_groups
         if len(groups) > len(self.base_lrs):
             self._adopt_new_groups()
-        for i, ours in enumerate(self._last_lr):
-            found = groups[i]["lr"]
-            if found is ours or (isinstance(found, Tensor) and found.device.type != "cpu"):
-                continue  # the latter because reading it would wait for the device at every step
-            if abs(float(found) - float(ours)) > _SAME * abs(float(ours)):
-                warnings.warn(
-                    f"the learning rate of group {i} was changed to {float(found):g} by something else and the schedule sets "
-                    f"it back (it was {float(ours):g}): use set_peak_lr to change it for good",
-                    stacklevel=3,
-                )
+        for i, group in enumerate(groups):
+            if group["lr"] is not self._last_lr[i]:
+                self._compare(i, group["lr"], self._last_lr[i])
+
+    def _compare(self, group: int, found: float | Tensor, ours: float | Tensor) -> None:
+        if isinstance(found, Tensor) and found.device.type != "cpu":
+            return  # reading it would wait for the device at every step
+        if abs(float(found) - float(ours)) > _SAME * abs(float(ours)):
+            warnings.warn(
+                f"the learning rate of group {group} was changed to {float(found):g} by something else and the schedule sets "
+                f"it back (it was {float(ours):g}): use set_peak_lr to change it for good",
+                stacklevel=4,
+            )
 
     def _warn_beyond(self) -> None:
         self._said_beyond = True
