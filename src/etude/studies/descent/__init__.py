@@ -1,0 +1,1 @@
+"""Étude 1: gradient descent in classical machine learning, theory beside measurement."""
