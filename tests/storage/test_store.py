@@ -18,7 +18,7 @@ from etude.core.errors import SpecError, StorageError, UserError
 from etude.core.trace import Ending, Outcome, Trace
 from etude.storage import writer as writer_module
 from etude.storage.blobs import trace_row
-from etude.storage.files import CHECKPOINTS, TEMPORARY, free_bytes, scratch_path
+from etude.storage.files import CHECKPOINTS, TEMPORARY, free_bytes
 from etude.storage.reader import StudyReader
 from etude.storage.rows import RUNS, insert_row, row_digest, write_ledger
 from etude.storage.writer import StudyWriter
@@ -183,15 +183,6 @@ def test_the_newest_two_checkpoints_are_kept_and_dropped_at_the_end(tmp_path, sp
         assert writer.latest_checkpoint("a") is None
         assert writer.latest_checkpoint("a-1") == b"other"
         assert len(list((tmp_path / CHECKPOINTS).iterdir())) == 2
-
-
-def test_a_checkpoint_file_that_a_worker_wrote_is_taken_over(tmp_path, spec):
-    with StudyWriter.create_or_open(tmp_path, spec) as writer:
-        path = scratch_path(tmp_path, "a")
-        path.write_bytes(b"from a worker")
-        writer.put_checkpoint("a", 5, path)
-        assert writer.latest_checkpoint("a") == b"from a worker"
-        assert not path.exists()
 
 
 @pytest.mark.parametrize("damage", ["missing", "altered", "cut"])

@@ -31,16 +31,6 @@ def weights_path(folder: Path, key: str) -> Path:
     return folder / WEIGHTS / f"{checked_key(key)}.safetensors"
 
 
-def scratch_path(folder: Path, key: str) -> Path:
-    """A fresh name in the checkpoints folder, for a worker that writes a checkpoint itself.
-
-    What a killed worker leaves there is removed when the study is next opened for writing.
-    """
-    path = folder / CHECKPOINTS / f"{checked_key(key)}-{uuid.uuid4().hex}{TEMPORARY}"
-    path.parent.mkdir(exist_ok=True)
-    return path
-
-
 def checked_key(key: str) -> str:
     """The key, once it is known to be a plain file name.
 
@@ -52,8 +42,8 @@ def checked_key(key: str) -> str:
     return key
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that a crash leaves the old file or the new one, never a part."""
+def write_durably(path: Path, data: bytes) -> str:
+    """Put ``data`` at ``path`` so that a crash leaves the old file or the new one, never a part; its SHA-256 in hexadecimal."""
     path.parent.mkdir(exist_ok=True)
     beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY}")
     try:
@@ -63,6 +53,7 @@ def write_durably(path: Path, data: bytes) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+    return hashlib.sha256(data).hexdigest()
 
 
 def move_durably(source: Path, path: Path) -> None:
@@ -76,16 +67,6 @@ def move_durably(source: Path, path: Path) -> None:
     source.replace(path)
     sync_folder(path.parent)
     sync_folder(path.parent.parent)
-
-
-def place_durably(path: Path, content: bytes | Path) -> tuple[str, int]:
-    """Put bytes, or a finished file of the same disk, at ``path``; its SHA-256 (hexadecimal) and size [bytes]."""
-    if isinstance(content, bytes):
-        write_durably(path, content)
-        return hashlib.sha256(content).hexdigest(), len(content)
-    sha256, size = file_sha256(content)
-    move_durably(content, path)
-    return sha256, size
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,12 +23,12 @@ from etude.storage.files import (
     CHECKPOINTS,
     WEIGHTS,
     checkpoint_path,
-    place_durably,
     read_checked,
     remove_checkpoints,
     remove_temporaries,
     same_tensors,
     weights_path,
+    write_durably,
 )
 from etude.storage.guard import DATABASE, storage_errors
 from etude.storage.lock import WriterLock
@@ -158,24 +158,23 @@ class StudyWriter:
         old = self._book.index(FINDINGS)
         self._book.commit((FINDINGS, key, new.get(key)) for key in {**old, **new})
 
-    def put_checkpoint(self, key: str, step: int, checkpoint: bytes | Path) -> None:
+    def put_checkpoint(self, key: str, step: int, checkpoint: bytes) -> None:
         """Store how far the runs of ``key`` have come, and forget all but the newest two.
 
         Args:
             key: Names the runs that are trained together.
             step: Steps made so far.
-            checkpoint: A safetensors file: its bytes, or the path of a finished file, which is moved (``scratch_path``
-                gives one on the same disk).
+            checkpoint: The bytes of a safetensors file.
         """
         path = checkpoint_path(self.folder, key, step)
         steps = {*self._checkpoint_steps(key), step}
         # A file in the place of one that is stored would look damaged if we were killed before its row is replaced.
         self._book.commit([(FILES, (CHECKPOINTS, key, step), None)])
         with storage_errors(self.folder):
-            sha256, size = place_durably(path, checkpoint)
+            sha256 = write_durably(path, checkpoint)
         kept = set(sorted(steps)[-_CHECKPOINTS_KEPT:]) | {step}
         rows: dict[Key, Row | None] = {(CHECKPOINTS, key, old): None for old in steps - kept}
-        rows[CHECKPOINTS, key, step] = (CHECKPOINTS, key, step, size, sha256)
+        rows[CHECKPOINTS, key, step] = (CHECKPOINTS, key, step, len(checkpoint), sha256)
         self._book.commit((FILES, at, row) for at, row in rows.items())
         with storage_errors(self.folder):
             remove_checkpoints(self.folder, key, kept)
@@ -214,8 +213,8 @@ class StudyWriter:
                 )
             return
         with storage_errors(self.folder):
-            sha256, size = place_durably(path, data)
-        self._book.commit([(FILES, (WEIGHTS, key, 0), (WEIGHTS, key, 0, size, sha256))])
+            sha256 = write_durably(path, data)
+        self._book.commit([(FILES, (WEIGHTS, key, 0), (WEIGHTS, key, 0, len(data), sha256))])
 
     def _checkpoint_steps(self, key: str) -> list[int]:
         return [step for place, owner, step in self._book.index(FILES) if (place, owner) == (CHECKPOINTS, key)]
