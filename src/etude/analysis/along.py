@@ -104,10 +104,7 @@ def _best_value(along: Along, metric: LossMetric, options: SweepOptions) -> Find
         "value": along.values[order[0]],
         "loss": best.mean,
         "lr": best.lr,
-        "alike": len(alike),
         "values": len(along.values),
-        "low": min(alike),
-        "high": max(alike),
     }
     runs = tuple(run for arm in along.arms for run in arm.table.hashes)
     if best.objection is not None:
@@ -121,6 +118,8 @@ def _best_value(along: Along, metric: LossMetric, options: SweepOptions) -> Find
             runs=runs,
         )
     kind = "alone" if len(alike) == 1 else "all" if len(alike) == len(along.values) else "some"
+    if kind == "some":
+        values |= {"alike": len(alike), "low": min(alike), "high": max(alike)}
     return Finding(
         "best_value",
         question,
