@@ -1,9 +1,10 @@
 """The description of one run: what it refuses, and its hash."""
 
+import json
 import math
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from etude.core.errors import SpecError
 from etude.core.measure import AtEnd
 from etude.core.record import from_plain, to_plain
 from etude.core.spec import RunSpec, TaskRef
-from etude.schedules import Constant, Cosine, chain, warmup
+from etude.schedules import Constant, Cosine, Linear, chain, warmup
 from etude.training.controllers import Plateau
-from etude.training.measures import Sharpness
+from etude.training.measures import GradientNorm, Sharpness
+from etude.training.rules import SGD
 
 SPEC = RunSpec(
     task=TaskRef("digits", "0123456789abcdef"),
@@ -26,6 +28,20 @@ SPEC = RunSpec(
     seed=0,
     group_scales=(("0.*", 0.5),),
 )
+FULL = Constant(100)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A controller that does nothing but name what it reads."""
+
+    reads: tuple[str, ...]
+
+    def init(self, peak_lr):
+        return {"multiplier": peak_lr}
+
+    def update(self, state, _reading):
+        return state["multiplier"], state
 
 
 @pytest.mark.parametrize(
@@ -42,6 +58,24 @@ SPEC = RunSpec(
         ({"steps": 99}, "the schedule is 100 steps long but the run has 99: make them equal"),
         ({"clip_norm": 0.0}, "needs clip_norm > 0, got 0.0: leave it out"),
         ({"clip_norm": math.nan}, "needs clip_norm > 0, got nan"),
+        ({"measures": ("sharpness",)}, "cannot measure 'sharpness': pass records such as"),
+        (
+            {"controller": Reader(())},
+            "a controller reads loss, .* at steps, or other columns at evaluations, got nothing",
+        ),
+        ({"controller": Reader(("loss", "train_loss"))}, "got loss, train_loss: let it read one kind"),
+        ({"rule": SGD(), "scheduled": (("beta1", FULL),)}, "'beta1': SGD takes momentum, weight_decay, batch_size"),
+        ({"rule": SGD(), "scheduled": (("nesterov", FULL),)}, "cannot schedule 'nesterov'"),
+        (
+            {"rule": SGD(momentum=0.9), "scheduled": (("momentum", Linear(1, 1.2, 100)),)},
+            "needs 0 <= momentum < 1, got 1.07",
+        ),
+        ({"scheduled": (("batch_size", FULL), ("batch_size", FULL))}, "batch_size is scheduled 2 times"),
+        (
+            {"scheduled": (("batch_size", Constant(99)),)},
+            "the schedule of batch_size is 99 steps long but the run has 100",
+        ),
+        ({"scheduled": (("batch_size", Linear(0.5, 0, 100)),)}, "comes down to 0.32 examples"),
         ({"group_scales": (("a.*", -1.0),)}, r"needs group scales >= 0 and finite, got -1.0 for 'a\.\*'"),
         ({"group_scales": (("a.*", math.inf),)}, "group scales >= 0 and finite, got inf"),
     ],
@@ -99,6 +133,33 @@ def test_every_field_is_covered_by_the_test_above() -> None:
         "task", "rule", "schedule", "peak_lr", "steps", "batch_size", "seed", "clip_norm", "group_scales",
         "evaluate_every", "measures", "controller", "scheduled",
     }  # fmt: skip
+
+
+def test_a_steered_measured_and_scheduled_spec_comes_back_without_torch() -> None:
+    changes = {
+        "rule": SGD(momentum=0.9),
+        "controller": Plateau(),
+        "measures": (GradientNorm(layers=True), AtEnd(Sharpness())),
+        "scheduled": (("momentum", chain(warmup(10), Constant(90))), ("batch_size", FULL)),
+    }
+    spec = replace(SPEC, **changes)
+    plain = json.dumps(to_plain(spec))
+    assert from_plain(json.loads(plain)) == spec
+    script = f"""
+import json, sys
+from etude.core.record import from_plain
+print(from_plain(json.loads({plain!r})).hash, "torch" in sys.modules)
+"""
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert other.stdout.split() == [spec.hash, "False"]
+
+
+def test_hyperparameters_of_a_step_are_their_own_values_times_the_schedule() -> None:
+    scheduled = (("momentum", Linear(1.0, 0.0, 100)), ("batch_size", Linear(0.5, 1.0, 100)))
+    spec = replace(SPEC, rule=SGD(momentum=0.8, weight_decay=0.1), scheduled=scheduled)
+    assert (spec.rule_at(0), spec.batch_size_at(0)) == (spec.rule, 32)
+    assert (spec.rule_at(50), spec.batch_size_at(50)) == (SGD(momentum=0.4, weight_decay=0.1), 48)
+    assert (SPEC.rule_at(50), SPEC.batch_size_at(50)) == (SPEC.rule, 64)
 
 
 def test_the_hash_is_the_stored_one_so_old_studies_resume() -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from etude.core.controller import Controller
-from etude.core.errors import ExecutionError
+from etude.core.errors import ExecutionError, SpecError
 from etude.core.measure import StepMeasure
 from etude.core.spec import RunSpec
 from etude.schedules.chain import chain
@@ -213,3 +213,12 @@ def test_controllers_that_read_different_things_share_no_stack(
     specs = [spec_of(0.1, controller=Plateau(metric)) for metric in ("train_loss", "validation_loss")]
     with pytest.raises(ExecutionError, match="must agree in controller up to its hyperparameters"):
         start_lanes(specs, task_of("mlp"))
+
+
+def test_a_controller_that_reads_what_the_task_does_not_have_is_refused(
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec]
+) -> None:
+    with pytest.raises(
+        SpecError, match="cannot read validation_f1: this task's evaluations have train_loss, train_acc"
+    ):
+        trained(task_of("mlp"), [spec_of(0.1, controller=Plateau("validation_f1"))])

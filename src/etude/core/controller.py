@@ -15,8 +15,8 @@ ControllerState = dict[str, PerLane]
 
 STEP_READINGS = ("loss", "gradient_norm", "gradient_cosine")
 """What is read before every update, from the step's batch: loss, gradient norm before clipping, cosine of the angle to the
-gradient before. Every other name is a column of the evaluations, and read when one has taken place. A controller reads either
-the ones or the others, since it is updated once for each reading."""
+gradient before. Every other name is a loss or a metric of the evaluations, such as ``validation_loss``, and read when one has
+taken place. A controller reads either the ones or the others, since it is updated once for each reading."""
 
 
 @runtime_checkable

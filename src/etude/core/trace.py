@@ -48,9 +48,10 @@ class Trace:
     Attributes:
         spec_hash: Content hash of the run's ``RunSpec``.
         outcome: How the run ended.
-        per_step: Columns with one value per optimizer step, taken before the update, such as ``"loss"``.
+        per_step: Columns with one value per optimizer step: ``"loss"``, taken before the update, and those of step measures,
+            such as ``"gradient_norm"``, or ``"gradient_norm/0.weight"`` for one parameter.
         evaluations: Columns with one value per evaluation. ``"step"`` counts the updates made before it (0 … steps);
-            the others are such as ``"train_loss"``, ``"validation_loss"``, ``"validation_accuracy"``.
+            the others are such as ``"train_loss"``, ``"validation_loss"``, ``"validation_accuracy"``, and point measures'.
         final: Numbers measured once at the end on more examples than the evaluations use, such as ``"train_loss"``,
             ``"validation_loss"``, ``"sharpness"``. Empty for a run that left its stack early.
     """

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from etude.core.controller import STEP_READINGS, PerLane
+from etude.core.errors import SpecError
 from etude.core.gradients import Params
 from etude.training.lanes import Lanes
 from etude.training.vectors import cosines, norms
@@ -40,14 +41,23 @@ def step_reading(lanes: Lanes, loss: Tensor, grads: Params) -> dict[str, PerLane
 
 
 def steer(lanes: Lanes, reading: Mapping[str, PerLane]) -> None:
-    """Give the lanes' controllers a reading, each entry (K,), and the lanes the multipliers that follow from it."""
+    """Give the lanes' controllers a reading, each entry (K,), and the lanes the multipliers that follow from it.
+
+    Raises:
+        SpecError: When the reading lacks what they read, such as the accuracy of a regression.
+    """
+    control = lanes.shared.controller
+    assert control is not None
+    for name in control.reads:
+        if name not in reading:
+            raise SpecError(f"a controller cannot read {name}: this task's evaluations have {', '.join(reading)}")
     row, multipliers, states = 0, [], []
-    for control, specs in groupby(lanes.living, lambda spec: spec.controller):
-        assert control is not None
+    for own, specs in groupby(lanes.living, lambda spec: spec.controller):
+        assert own is not None
         peaks = np.array([spec.peak_lr for spec in specs])
         rows = slice(row, row := row + len(peaks))
-        state = {name: value[rows] for name, value in lanes.control.items()} or control.init(peaks)
-        multiplier, state = control.update(state, {name: value[rows] for name, value in reading.items()})
+        state = {name: value[rows] for name, value in lanes.control.items()} or own.init(peaks)
+        multiplier, state = own.update(state, {name: value[rows] for name, value in reading.items()})
         multipliers.append(multiplier)
         states.append(state)
     lanes.multiplier = np.concatenate(multipliers)

@@ -101,12 +101,12 @@ def _drop_exploded(lanes: Lanes, start: int) -> bool:
 def _evaluate(lanes: Lanes, gradients: Gradients, task: Task) -> None:
     measured = evaluate(lanes, gradients, task, "train", CURVE_EXAMPLES)
     measured |= evaluate(lanes, gradients, task, "validation", CURVE_EXAMPLES)
+    if reads_evaluations(lanes):
+        steer(lanes, measured)
     measures = [m for m in lanes.shared.measures if isinstance(m, PointMeasure)]
     if measures:
         point = point_of(lanes, gradients, task)
         measured |= {name: value.cpu().double().numpy() for m in measures for name, value in m.at_point(point).items()}
-    if reads_evaluations(lanes):
-        steer(lanes, measured)
     for name, values in measured.items():
         row = np.full(len(lanes.specs), np.nan)
         row[lanes.alive] = values
