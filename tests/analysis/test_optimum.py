@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from etude.analysis.optimum import find_optimum, grid_spacing
+from etude.analysis.optimum import find_optimum
 from etude.analysis.options import SweepOptions
 from etude.analysis.table import SweepTable
+from etude.analysis.valley import grid_spacing
 
 OPTIONS = SweepOptions(resamples=500)
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from etude.analysis.basin import tolerated
 from etude.analysis.edge import Edge, find_edge
-from etude.analysis.optimum import grid_spacing
 from etude.analysis.options import SweepOptions
 from etude.analysis.statistics import means
 from etude.analysis.table import SweepTable
 from etude.analysis.tipping import FEWEST_SEEDS
+from etude.analysis.valley import grid_spacing
 from etude.core.message import Message
 
 _EXTEND_BY = 4

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.analysis.optimum import grid_spacing
 from etude.analysis.options import SweepOptions
 from etude.analysis.planning import Plan
 from etude.analysis.statistics import means
 from etude.analysis.table import SweepTable
+from etude.analysis.valley import grid_spacing
 from etude.core.message import Message
 
 _EXTEND_BY = 2
