@@ -128,7 +128,7 @@ def test_a_length_in_steps_stays_exact_beside_a_percentage_that_is_rounded() -> 
         ("linear cosine", "expected '>' and another segment, or the end, got 'cosine' at character 8"),
         ("linear >", "expected a segment .* but the text ends"),
         ("linear; cosine", "got ';' at character 7"),
-        ("linear(2.5)", r"whole number of steps or a percentage of the horizon, got '2.5' \(character 8\)"),
+        ("linear(2.5)", r"whole number of steps, a percentage .* epochs, got '2.5' \(character 8\)"),
         ("linear(-5)", r"got '-5' \(character 8\)"),
         (f"linear({'9' * 5000})", "a length is a whole number"),
         ("linear(to=-1)", "needs stop >= 0 and finite, got -1"),
@@ -141,7 +141,7 @@ def test_a_length_in_steps_stays_exact_beside_a_percentage_that_is_rounded() -> 
         ("warmup(0) > cosine", r"'warmup' \(character 1\) would be 0 steps long"),
         ("warmup(0.1%) > cosine", "would be 0.2 steps long and get no whole step: leave the segment out"),
         ("step(every=x)", "expected a number for 'every', got 'x' at character 12"),
-        ("step(every=2.5)", r"a length is a whole number of steps .* got '2.5' \(character 12\)"),
+        ("step(every=2.5)", r"a length is a whole number of steps, .* got '2.5' \(character 12\)"),
         ("step(every=0.1%)", r"'every' \(character 12\) would be 0.2 steps long and get no whole step"),
         ("step(every=0)", "needs every >= 1, got 0"),
         ("step(by=10%)", r"'by' is a multiplier of the peak learning rate but got 10% \(character 9\)"),
@@ -192,7 +192,7 @@ def test_every_name_means_something_by_itself(name: str) -> None:
 
 
 numbers = st.sampled_from(
-    ["0", "1", "0.5", "1e-3", "2", "3", "7", "1e9", "-1", "5%", "30%", "100%", "250%", "1e308", "0.9999"]
+    ["0", "1", "0.5", "1e-3", "2", "3", "7", "1e9", "-1", "5%", "30%", "100%", "250%", "1e308", "0.9999", "2ep", "0.5ep"]
 )
 words = st.sampled_from(
     ["linear", "cosine", "hold", "1-sqrt", "1-square", "exp_range", "triangular2", "exponential", "2", "3"]
@@ -205,5 +205,38 @@ def test_any_options_give_a_schedule_that_can_be_played_or_a_spec_error(data, na
     chosen = data.draw(st.lists(st.sampled_from(sorted(KINDS[name].options)), unique=True, max_size=3))
     text = f"{name}({', '.join(f'{option}={data.draw(value)}' for option in chosen)})" if chosen else name
     with contextlib.suppress(SpecError):
-        whole = parse_schedule(text, horizon)
+        whole = parse_schedule(text, horizon, epoch=7)
         assert all(math.isfinite(whole(t)) and whole(t) >= 0 for t in range(horizon)), text
+
+
+@pytest.mark.parametrize(
+    ("in_epochs", "in_steps"),
+    [
+        ("warmup(2ep) > cosine", "warmup(50) > cosine"),
+        ("warmup(0.5ep) > cosine", "warmup(13) > cosine"),  # 12.5, half a step up
+        ("multistep(at=1.2ep/3ep/30%)", "multistep(at=30/75/30%)"),
+        ("wsd(warmup=1ep, cooldown=20%)", "wsd(warmup=25, cooldown=20%)"),
+        ("constant(5%) > linear(1ep) > cosine(to=0.1)", "constant(5%) > linear(25) > cosine(to=0.1)"),
+    ],
+)
+def test_a_length_in_epochs_is_that_many_times_an_epochs_steps(in_epochs: str, in_steps: str) -> None:
+    assert parse_schedule(in_epochs, 200, epoch=25) == parse_schedule(in_steps, 200)
+
+
+@pytest.mark.parametrize(
+    ("text", "epoch", "message"),
+    [
+        ("warmup(2ep) > cosine", None, r"'2ep' \(character 8\) is in epochs, .* unknown here: say how many they are"),
+        ("multistep(at=30ep/60ep)", None, r"'30ep' \(character 14\) is in epochs"),
+        ("warmup(2ep) > cosine", 0, r"needs steps of an epoch >= 1, got 0: divide"),
+        ("warmup(90ep) > cosine", 10, "take 900 of 200 steps and leave none for 'cosine'"),
+        ("warmup(0.01ep) > cosine", 10, "would be 0.1 steps long and get no whole step"),
+        ("cosine(to=2ep)", 10, r"'to' is a multiplier of the peak learning rate but got 2ep \(character 11\)"),
+        ("onecycle(pct=2ep)", 10, r"'pct' is a share of its segment but got 2ep \(character 14\)"),
+        ("warmup(2epochs) > cosine", 10, "expected ',' or '\\)', got 'epochs'"),
+        ("warmup(-2ep) > cosine", 10, "got '-2ep'"),
+    ],
+)
+def test_what_is_wrong_about_epochs_is_said(text: str, epoch: int | None, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse_schedule(text, 200, epoch)

@@ -5,7 +5,7 @@
     schedule = segment { ">" segment }
     segment  = name [ "(" argument { "," argument } ")" ]
     argument = length | option "=" value { "/" value }
-    length   = number of steps | percentage of the horizon "%"
+    length   = number of steps | percentage of the horizon "%" | number of epochs "ep"
 
 A segment means the same wherever it stands: it starts at the peak unless an option says otherwise. The names, their
 options and the options' defaults are in ``kinds``.
@@ -23,35 +23,43 @@ from etude.core.schedule import Schedule
 from etude.schedules import checks
 from etude.schedules.chain import chain
 from etude.schedules.kinds import KINDS
+from etude.schedules.options import Clock
 from etude.schedules.reading import Segment, read_segments
 
 
-def parse_schedule(text: str, horizon: int) -> Schedule:
+def parse_schedule(text: str, horizon: int, epoch: int | None = None) -> Schedule:
     """Read a schedule from its short notation.
 
-    Segments are joined by ``>``. A length in brackets is a number of steps or a percentage of the horizon; at most one
-    segment leaves it out, and takes the rest. Options are multipliers of the peak learning rate (``to=0.01``), lengths
-    (``every=30%``), plain numbers, words, or several values with slashes between (``at=50%/75%``). Where percentages do
-    not fall on whole steps, the boundaries between segments are rounded (half a step up), so that the lengths add up.
+    Segments are joined by ``>``. A length in brackets is a number of steps, a percentage of the horizon (``5%``) or a
+    number of epochs (``2ep``); at most one segment leaves it out, and takes the rest. Options are multipliers of the peak
+    learning rate (``to=0.01``), lengths (``every=30%``), plain numbers, words, or several values with slashes between
+    (``at=50%/75%``). Where lengths do not fall on whole steps, the boundaries between segments are rounded (half a step
+    up), so that the lengths add up.
 
     Args:
         text: The notation.
         horizon: Length of the whole schedule [optimizer steps], at least 1.
+        epoch: Optimizer steps of one pass over the data, at least 1; needed only for lengths in epochs.
 
     Returns:
         A schedule exactly ``horizon`` steps long.
 
     Raises:
-        SpecError: When the text cannot be read, or the lengths do not add up to the horizon.
+        SpecError: When the text cannot be read, the lengths do not add up to the horizon, or a length is in epochs and
+            ``epoch`` is not given.
 
     Example:
         >>> parse_schedule("cosine(to=0.01)", horizon=100)
         Cosine(start=1.0, stop=0.01, steps=100, exponent=1.0)
         >>> [part.steps for part in parse_schedule("warmup(5%) > constant > linear(20)", horizon=200).parts]
         [10, 170, 20]
+        >>> parse_schedule("multistep(at=30ep/60ep)", horizon=900, epoch=10).milestones
+        (300, 600)
     """
     horizon = checks.length(horizon, "horizon")
-    segments = read_segments(text, horizon, KINDS)
+    if epoch is not None and epoch < 1:
+        raise SpecError(f"needs steps of an epoch >= 1, got {epoch}: divide the examples by the batch size")
+    segments = read_segments(text, Clock(horizon, epoch), KINDS)
     lengths = _whole(segments, _exact(segments, horizon))
     return chain(*(KINDS[s.name].build(steps, s.options) for s, steps in zip(segments, lengths, strict=True)))
 

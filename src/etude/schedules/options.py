@@ -12,8 +12,22 @@ from typing import Any, final
 
 from etude.core.errors import SpecError
 
-_LENGTH = re.compile(r"\d{1,15}(?P<percent>(?:\.\d{0,15})?%)?")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?")
+_LENGTH = re.compile(r"(?P<value>\d{1,15}(?P<part>\.\d{0,15})?)(?P<unit>%|ep)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:%|ep)?")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What lengths are measured in.
+
+    Attributes:
+        horizon: What a percentage is taken of [optimizer steps].
+        epoch: Optimizer steps of one pass over the data, or ``None`` where that is unknown.
+    """
+
+    horizon: int
+    epoch: int | None = None
 
 
 @final
@@ -25,13 +39,13 @@ class Written:
         option: The option it was written for.
         text: The value.
         place: Where it begins in the whole text [characters, from 1].
-        horizon: What a percentage of a length is taken of [optimizer steps].
+        clock: What a length is measured in.
     """
 
     option: str
     text: str
     place: int
-    horizon: int
+    clock: Clock
 
 
 @final
@@ -71,7 +85,7 @@ def count(default: str | None) -> Option:
 
 
 def length(default: str | None) -> Option:
-    """A number of steps, or a percentage of the horizon, in whole steps."""
+    """A number of steps or of epochs, or a percentage of the horizon, in whole steps."""
     return Option(_steps, default)
 
 
@@ -82,7 +96,7 @@ def lengths(default: str) -> Option:
 
 def share(default: str) -> Option:
     """A percentage of the segment, or the same as a number."""
-    return Option(lambda w: float(_number(w).rstrip("%")) / (100 if w.text.endswith("%") else 1), default)
+    return Option(_share, default)
 
 
 def choice(default: str, choices: Sequence[str]) -> Option:
@@ -90,20 +104,30 @@ def choice(default: str, choices: Sequence[str]) -> Option:
     return Option(lambda w: _choice(w, choices), default)
 
 
-def exact_length(text: str, place: int, horizon: int) -> Fraction:
+def exact_length(text: str, place: int, clock: Clock) -> Fraction:
     """A length [optimizer steps], not yet whole.
 
     Raises:
-        SpecError: When the text is neither a whole number nor a percentage.
+        SpecError: When the text is no whole number of steps, percentage or number of epochs, or when it is one of epochs
+            and their steps are unknown.
     """
     match = _LENGTH.fullmatch(text)
-    if match is None:
+    if match is None or (match["part"] and not match["unit"]):
         raise SpecError(
-            f"a length is a whole number of steps or a percentage of the horizon, got '{text}' (character "
-            f"{place}): write it as in warmup(100) or warmup(5%)"
+            f"a length is a whole number of steps, a percentage of the horizon or a number of epochs, got '{text}' "
+            f"(character {place}): write it as in warmup(100), warmup(5%) or warmup(2ep)"
         )
-    exact = Fraction(text.rstrip("%"))
-    return exact * horizon / 100 if match["percent"] else exact
+    exact = Fraction(match["value"])
+    if match["unit"] == "%":
+        return exact * clock.horizon / 100
+    if match["unit"] is None:
+        return exact
+    if clock.epoch is None:
+        raise SpecError(
+            f"'{text}' (character {place}) is in epochs, and the steps of an epoch are unknown here: "
+            "say how many they are (--epoch 100), or write steps or a percentage"
+        )
+    return exact * clock.epoch
 
 
 def nearest(text: str, names: Sequence[str]) -> str:
@@ -114,12 +138,22 @@ def nearest(text: str, names: Sequence[str]) -> str:
 
 def _plain(written: Written, what: str) -> float:
     text = _number(written)
-    if text.endswith("%"):
+    if text.endswith(("%", "ep")):
         raise SpecError(
             f"'{written.option}' is {what} but got {text} (character {written.place}): "
             f"write it as a number, such as {written.option}=0.1"
         )
     return float(text)
+
+
+def _share(written: Written) -> float:
+    text = _number(written)
+    if text.endswith("ep"):
+        raise SpecError(
+            f"'{written.option}' is a share of its segment but got {text} (character {written.place}): "
+            f"write it as {written.option}=30%"
+        )
+    return float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
 
 
 def _number(written: Written) -> str:
@@ -140,7 +174,7 @@ def _whole(written: Written) -> int:
 
 
 def _steps(written: Written) -> int:
-    exact = exact_length(_number(written), written.place, written.horizon)
+    exact = exact_length(_number(written), written.place, written.clock)
     whole = math.floor(exact + Fraction(1, 2))
     if whole == 0 < exact:
         raise SpecError(

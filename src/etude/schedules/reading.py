@@ -10,10 +10,10 @@ from typing import Any, final
 
 from etude.core.errors import SpecError
 from etude.schedules.kinds import Kind
-from etude.schedules.options import Option, Written, exact_length, nearest
+from etude.schedules.options import Clock, Option, Written, exact_length, nearest
 
 _TOKEN = re.compile(
-    r"(?:(?P<word>1-[^\W\d]\w*)|(?P<name>[^\W\d]\w*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?)"
+    r"(?:(?P<word>1-[^\W\d]\w*)|(?P<name>[^\W\d]\w*)|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:%|ep\b)?)"
     r"|(?P<mark>[>(),=/])|(?P<end>\Z))"
 )
 _SPACE = re.compile(r"\s*")
@@ -45,12 +45,12 @@ class _Token:
     place: int
 
 
-def read_segments(text: str, horizon: int, kinds: Mapping[str, Kind]) -> list[Segment]:
+def read_segments(text: str, clock: Clock, kinds: Mapping[str, Kind]) -> list[Segment]:
     """Read the segments of a text, in order.
 
     Args:
         text: The notation.
-        horizon: What a percentage is taken of [optimizer steps].
+        clock: What lengths are measured in.
         kinds: What the segments' names stand for.
 
     Returns:
@@ -59,17 +59,17 @@ def read_segments(text: str, horizon: int, kinds: Mapping[str, Kind]) -> list[Se
     Raises:
         SpecError: When the text cannot be read; the message names the character.
     """
-    return _Reader(text, horizon, kinds).segments()
+    return _Reader(text, clock, kinds).segments()
 
 
 @final
 class _Reader:
     """Reads the tokens of one text from left to right."""
 
-    def __init__(self, text: str, horizon: int, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, text: str, clock: Clock, kinds: Mapping[str, Kind]) -> None:
         self._tokens = _tokens(text)
         self._next = next(self._tokens)
-        self._horizon = horizon
+        self._clock = clock
         self._kinds = kinds
 
     def segments(self) -> list[Segment]:
@@ -111,17 +111,17 @@ class _Reader:
 
     def _value(self, name: str, option: Option) -> Any:
         token = self._take(("number", "name", "word"), f"a value for '{name}'")
-        return option.read(Written(name, token.text, token.place, self._horizon))
+        return option.read(Written(name, token.text, token.place, self._clock))
 
     def _default(self, name: str, option: Option) -> Any:
         if option.default is None:
             return None
-        values = [option.read(Written(name, text, 0, self._horizon)) for text in option.default.split("/")]
+        values = [option.read(Written(name, text, 0, self._clock)) for text in option.default.split("/")]
         return tuple(values) if option.many else values[0]
 
     def _length(self) -> tuple[str, Fraction]:
         token = self._take(("number",), "a length or an option")
-        return "length", exact_length(token.text, token.place, self._horizon)
+        return "length", exact_length(token.text, token.place, self._clock)
 
     def _accept(self, mark: str) -> bool:
         if self._next.text != mark:
