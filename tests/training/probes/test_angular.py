@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from etude.tasks.models import cnn, mlp
-from etude.training.probes.angular import angle, scale_invariant
+from etude.training.probes.angular import angle, scale_invariant, turns
 
 CE = nn.functional.cross_entropy
 
@@ -29,6 +29,17 @@ def test_the_angle_of_a_small_update_in_float32_is_seen() -> None:
     u = 1e-5 * w.norm() * nn.functional.normalize(torch.randn(1000, generator=torch.Generator().manual_seed(1)), dim=0)
     assert angle(w, w + u) == pytest.approx(1e-5, rel=0.05)
     assert math.isnan(angle(w, 0 * w))
+
+
+@given(st.floats(-7, 1), st.integers(0, 20))
+def test_turns_of_lanes_are_the_angles_of_their_weights(exponent: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    w = torch.randn(3, 5, 2, generator=generator, dtype=torch.float64)
+    u = 10**exponent * torch.randn(3, 5, 2, generator=generator, dtype=torch.float64)
+    expected = [angle(a, a + b) for a, b in zip(w, u, strict=True)]
+    assert turns(w, u).tolist() == pytest.approx(expected, rel=1e-6)
+    assert turns(w.float(), u.float()).tolist() == pytest.approx(expected, rel=1e-4)
+    assert bool(turns(0 * w, u).isnan().all())
 
 
 @pytest.fixture

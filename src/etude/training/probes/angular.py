@@ -39,6 +39,31 @@ def angle(a: Tensor, b: Tensor) -> float:
     return float(2 * torch.atan2((p - q).norm(), (p + q).norm()))
 
 
+def turns(w: Tensor, update: Tensor) -> Tensor:
+    r"""Angles [radians] by which updates turn weights, lane by lane, exact for short updates in any precision.
+
+    .. math:: \arctan \frac{\lVert u_\perp \rVert}{\lVert w \rVert + u_\parallel}, \quad
+              u_\parallel = u \cdot \hat w, \quad u_\perp = u - u_\parallel \hat w
+
+    Args:
+        w: Weights before the update, (K, ...).
+        update: u, (K, ...).
+
+    Returns:
+        0 … π, (K,); NaN where a weight is zero.
+
+    Example:
+        >>> turns(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1e-6]]))
+        tensor([1.0000e-06])
+    """
+    w, u = w.reshape(len(w), -1), update.reshape(len(update), -1)
+    length = torch.linalg.vector_norm(w, dim=1)
+    unit = w / length.unsqueeze(1)
+    along = (u * unit).sum(1)
+    across = torch.linalg.vector_norm(u - along.unsqueeze(1) * unit, dim=1)
+    return torch.atan2(across, length + along)
+
+
 def scale_invariant(
     module: nn.Module, loss: Callable[[], Tensor], *, dtype: torch.dtype | None = None
 ) -> tuple[str, ...]:

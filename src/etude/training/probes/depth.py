@@ -16,7 +16,7 @@ from etude.training.probes.isolated import isolated
 
 @final
 @dataclass(frozen=True)
-class DepthProfile:
+class Profile:
     """Root mean squares at every layer with a weight matrix or kernel, in the order of the forward pass.
 
     The gradient of a weight is the sum of products of these two, so it may look healthy while one vanishes and the other
@@ -46,7 +46,7 @@ class DepthProfile:
         return log_growth(self.deltas)
 
 
-def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> DepthProfile:
+def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> Profile:
     r"""Measure activations and pre-activation gradients at every layer, by one forward and one backward pass.
 
     .. math:: z_l = W_l h_{l-1} + b_l, \quad h_l = \phi(z_l), \quad \delta_l = \partial L / \partial z_l
@@ -66,7 +66,7 @@ def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> DepthProfile
         >>> model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
         >>> weights = nn.init.constant_(model[0].weight, 2.0), nn.init.constant_(model[1].weight, 10.0)
         >>> depth_profile(model, lambda: model(torch.ones(1, 1)).sum())
-        DepthProfile(layers=('0', '1'), activations=(1.0, 2.0), deltas=(10.0, 1.0))
+        Profile(layers=('0', '1'), activations=(1.0, 2.0), deltas=(10.0, 1.0))
     """
     with isolated(module) as parameters:
         watch = _Watch({id(p): name.removesuffix(".weight") for name, p in parameters.items()})
@@ -79,7 +79,7 @@ def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> DepthProfile
     names = tuple(watch.layers)
     layers = watch.layers.values()
     deltas = tuple(_rms([gradients[id(z)] for z in layer.outputs if id(z) in gradients]) for layer in layers)
-    return DepthProfile(names, tuple(_rms(layer.inputs) for layer in layers), deltas)
+    return Profile(names, tuple(_rms(layer.inputs) for layer in layers), deltas)
 
 
 @final

@@ -111,7 +111,7 @@ def gradient_noise(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: i
     count = len(x) // batch
     if count < 2:
         raise SpecError(f"needs two batches at least, got {len(x)} examples for batches of {batch}: pass more examples")
-    if batch == 1 and any(_mixes_examples(part) for part in module.modules()):
+    if batch == 1 and mixes_examples(module):
         raise SpecError("needs batch > 1 where batch norm is in training mode, got 1: pass the batch size of training")
     sums: list[Tensor] = []
     squares: list[float] = []
@@ -123,6 +123,18 @@ def gradient_noise(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: i
             squares.append(sum(float(g @ g) for g in group))
             sums.append(torch.stack(group).sum(0))
     return _jackknifed(torch.stack(sums), np.array(squares), np.array(sizes), batch)
+
+
+def mixes_examples(module: nn.Module) -> bool:
+    """Whether examples of a batch interact in the mode the module is in, through the statistics of batch norm.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        >>> mixes_examples(model), mixes_examples(model.eval())
+        (True, False)
+    """
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    return any(norm.training or norm.running_mean is None for norm in norms)
 
 
 def each_gradient(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: int = 1) -> Iterator[Tensor]:
@@ -189,10 +201,6 @@ def _gradient(module: nn.Module, loss: Loss, wanted: list[nn.Parameter], x: Tens
 def _one_by_one(chunks: Iterator[Tensor]) -> Iterator[Tensor]:
     for chunk in chunks:
         yield from chunk
-
-
-def _mixes_examples(part: nn.Module) -> bool:
-    return isinstance(part, nn.modules.batchnorm._BatchNorm) and (part.training or part.running_mean is None)
 
 
 def _jackknifed(sums: Tensor, squares: FloatArray, sizes: FloatArray, batch: int) -> GradientNoise:

@@ -20,7 +20,7 @@ States: TypeAlias = list[Tensor]
 
 @final
 @dataclass(frozen=True)
-class HiddenGradients:
+class ThroughTime:
     """Norms of the gradient with respect to one layer's hidden states, in the order of time.
 
     Attributes:
@@ -39,7 +39,7 @@ class HiddenGradients:
         return log_growth(self.norms[::-1])
 
 
-def hidden_gradients(module: nn.Module, loss: Callable[[], Tensor]) -> dict[str, HiddenGradients]:
+def hidden_gradients(module: nn.Module, loss: Callable[[], Tensor]) -> dict[str, ThroughTime]:
     r"""Measure ‖∂L/∂h_t‖ over time for every layer and direction of the recurrent networks in a model.
 
     .. math:: \frac{\partial L}{\partial h_t} = \frac{\partial^+ L}{\partial h_t}
@@ -72,7 +72,7 @@ def hidden_gradients(module: nn.Module, loss: Callable[[], Tensor]) -> dict[str,
         ...         h = cell(torch.zeros(1, 1), h)
         ...     return h.sum()
         >>> hidden_gradients(cell, loss)
-        {'': HiddenGradients(norms=(0.25, 0.5, 1.0))}
+        {'': ThroughTime(norms=(0.25, 0.5, 1.0))}
     """
     kept: dict[str, States] = {}
     with isolated(module), _kept_states(module, kept), torch.enable_grad():
@@ -80,9 +80,7 @@ def hidden_gradients(module: nn.Module, loss: Callable[[], Tensor]) -> dict[str,
         states = [h for own in kept.values() for h in own]
         found = torch.autograd.grad(value, states, allow_unused=True) if states and value.requires_grad else ()
     norms = {id(h): 0.0 if g is None else float(g.double().norm()) for h, g in zip(states, found, strict=False)}
-    return {
-        name: HiddenGradients(tuple(norms[id(h)] for h in own)) for name, own in kept.items() if id(own[0]) in norms
-    }
+    return {name: ThroughTime(tuple(norms[id(h)] for h in own)) for name, own in kept.items() if id(own[0]) in norms}
 
 
 @contextmanager

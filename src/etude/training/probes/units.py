@@ -44,11 +44,13 @@ class LayerUnits:
         dead: Share of them whose slope is below ``DEAD`` on every example; NaN where activations are not finite.
         saturated: Share of (unit, example) pairs whose slope is below ``SATURATED`` of the steepest; NaN for functions
             that are flat at one end at most.
+        saturates: Whether the function is flat at both ends.
     """
 
     units: int
     dead: float
     saturated: float
+    saturates: bool
 
 
 def count_units(module: nn.Module, forward: Callable[[], object]) -> dict[str, LayerUnits]:
@@ -72,7 +74,7 @@ def count_units(module: nn.Module, forward: Callable[[], object]) -> dict[str, L
         >>> layer = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
         >>> weights = nn.init.ones_(layer[0].weight), nn.init.constant_(layer[0].bias, -5.0)
         >>> count_units(layer, lambda: layer(torch.rand(1024, 1)))
-        {'1': LayerUnits(units=2, dead=1.0, saturated=nan)}
+        {'1': LayerUnits(units=2, dead=1.0, saturated=nan, saturates=False)}
     """
     watch = _Watch()
     with isolated(module), _named_calls(module, watch), watch, torch.no_grad():
@@ -121,7 +123,7 @@ class _Tally:
     def result(self) -> LayerUnits:
         dead = 1 - float(self.alive.double().mean()) if self.finite else float("nan")
         saturated = self.flat / self.seen if self.finite and self.saturates else float("nan")
-        return LayerUnits(len(self.alive), dead, saturated)
+        return LayerUnits(len(self.alive), dead, saturated, self.saturates)
 
 
 @final
