@@ -1,18 +1,27 @@
 """The schedule in the terminal."""
 
 import io
+import re
 from html.parser import HTMLParser
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
+from etude.core.message import Message
+from etude.report.catalogue import LANGUAGES, Language, catalogue, say
 from etude.report.schedule_html import schedule_page
 from etude.report.schedule_view import Curve, canvas, print_schedules
+from etude.schedules.lint import lint
+from etude.schedules.notation import parse_schedule
 
 
-def printed(*curves: Curve) -> str:
+ODD = Message("schedule.lint.warmup", {"warmup": 60, "steps": 100})
+
+
+def printed(*curves: Curve, language: Language = "en") -> str:
     out = io.StringIO()
-    print_schedules(curves, Console(file=out, width=100))
+    print_schedules(curves, Console(file=out, width=100), language)
     return out.getvalue()
 
 
@@ -51,16 +60,16 @@ def test_any_number_of_steps_fills_the_frame(steps: int) -> None:
 
 
 def test_the_numbers_and_the_remarks_are_printed() -> None:
-    text = printed(Curve("cosine", (0.1, 0.3, 0.2), ("odd [bold]thing[/]",)))
+    text = printed(Curve("cosine", (0.1, 0.3, 0.2), (ODD,)))
     assert "0.3 at 1" in text
     assert "0.2" in text
-    assert "! odd [bold]thing[/]" in text
+    assert "! the warm-up takes 60 of 100 steps, more than half: shorten it" in text
 
 
 def test_two_curves_are_told_apart_also_without_colour() -> None:
-    text = printed(Curve("first", (1.0,) * 9), Curve("second", (0.25,) * 9, ("odd",)))
-    assert "⣿ first   · second" in text
-    assert "! second: odd" in text
+    text = printed(Curve("first", (1.0,) * 9), Curve("[b]second[/]", (0.25,) * 9, (ODD,)))
+    assert "⣿ first   · [b]second[/]" in text
+    assert "! [b]second[/]: the warm-up takes 60" in text
     assert "·" in text.split("└")[0]
 
 
@@ -90,7 +99,8 @@ class Drawn(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open[-1:] != ["style"]:
+            self.text += data
 
 
 def test_the_page_draws_every_corner_of_a_short_schedule() -> None:
@@ -108,7 +118,45 @@ def test_the_page_of_a_long_schedule_stays_small_and_keeps_a_single_spike() -> N
 
 
 def test_nothing_in_a_page_is_read_as_markup_and_nothing_is_loaded() -> None:
-    text = schedule_page([Curve("<script>a</script>", (1.0, 0.5), ("<b>odd</b>",)), Curve("b", (0.0, 0.0))])
+    text = schedule_page([Curve("<script>a</script>", (1.0, 0.5), (ODD,)), Curve("<b>odd</b>", (0.0, 0.0), (ODD,))])
     assert "<script" not in text
     assert "http" not in text
-    assert "<b>odd</b>" in Drawn(text).text
+    assert "<b>odd</b>: the warm-up" in Drawn(text).text
+
+
+LINTED = [
+    ("linear(from=0, to=1)", 100, {"peak": 0.3, "edge": 0.25}),
+    ("constant(50%, at=0) > constant", 100, {}),
+    ("linear(1, from=0, to=1) > constant", 100, {"accumulate": 4}),
+    ("constant(99) > constant(at=0)", 100, {"epoch": 40}),
+    ("cosine > cosine(50%)", 100, {"epoch": 25, "accumulate": 4}),
+    ("constant(50%) > constant(at=0)", 100, {"epoch": 1000}),
+    ("cyclic", 75, {}),
+]
+
+
+def test_every_remark_of_the_linter_is_said_in_both_languages_and_with_all_its_numbers() -> None:
+    said: dict[str, set[str]] = {}
+    for text, steps, context in LINTED:
+        for remark in lint(parse_schedule(text, steps), **context):
+            said[remark.message.key] = {say(remark.message, language) for language in LANGUAGES}
+    written = {key for key in catalogue() if key.startswith("schedule.lint.")}
+    assert written == set(said)
+    assert all(len(sentences) == 2 for sentences in said.values())
+
+
+def test_everything_around_the_numbers_is_chinese_for_a_chinese_reader() -> None:
+    curves = (Curve("cosine", (0.1, 0.3, 0.2), (ODD,)), Curve("linear", (0.2, 0.1, 0.05), (ODD,)))
+    drawn, page = printed(*curves, language="zh"), schedule_page(curves, "zh")
+    assert '<html lang="zh">' in page
+    for text in (drawn, Drawn(page).text):
+        words = set(re.findall("[A-Za-z]{2,}", text)) - {"cosine", "linear"}
+        assert words == set()
+        assert "预热占了 100 步中的 60 步" in text
+
+
+def test_the_last_step_ends_where_the_frame_ends_in_either_language() -> None:
+    for language in LANGUAGES:
+        lines = printed(Curve("cosine", (0.1,) * 200), language=language).splitlines()
+        corner = next(i for i, line in enumerate(lines) if "└" in line)
+        assert cell_len(lines[corner]) == cell_len(lines[corner + 1])

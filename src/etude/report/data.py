@@ -101,9 +101,11 @@ def notes_on(figure: Figure) -> list[Message]:
             return []
 
 
-def excerpt_of(figure: Figure) -> Message | None:
-    """What the table behind a figure leaves out, or ``None``."""
+def note_on_table(figure: Figure) -> Message | None:
+    """What has to be said of the table behind a figure: what it leaves out, what its letters mean."""
     match figure:
+        case RaceFigure():
+            return word("letters")
         case CurveFigure():
             return word("excerpt")
         case LineFigure():

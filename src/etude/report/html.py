@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from etude.report.data import excerpt_of, notes_on, page_data, table_behind
+from etude.report.data import note_on_table, notes_on, page_data, table_behind
 from etude.report.field_data import has_missing
 from etude.report.figures import BandFigure, HeatFigure, LineFigure, RaceFigure, SurfaceFigure
 from etude.report.line_data import MAX_PANELS
@@ -92,7 +92,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"both": both, "word": word, "max_panels": MAX_PANELS, "has_missing": has_missing}
-    environment.globals |= {"table_behind": table_behind, "notes_on": notes_on, "excerpt_of": excerpt_of}
+    environment.globals |= {"table_behind": table_behind, "notes_on": notes_on, "note_on_table": note_on_table}
     environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken, "kind": _kind}
     return environment
 

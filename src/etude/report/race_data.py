@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import Any
 
-from etude.report.figures import Arm, RaceFigure
+from etude.report.figures import Arm, RaceFigure, Text
 from etude.report.numbers import interval, number
 from etude.report.packing import packed, packed_all
 from etude.report.words import Both, both, word
@@ -57,11 +57,11 @@ def lanes(groups: Sequence[Sequence[int]]) -> list[int]:
     return chosen
 
 
-def mean_text(arm: Arm) -> str:
+def mean_text(arm: Arm) -> Text:
     """The mean with its interval, if there is one."""
-    if arm.low is None or arm.high is None or math.isnan(arm.value):
-        return number(arm.value, ".4g")
-    return interval(arm.value, arm.low, arm.high, ".4g")
+    if math.isnan(arm.value):
+        return word("missing.diverged")
+    return number(arm.value) if arm.low is None or arm.high is None else interval(arm.value, arm.low, arm.high)
 
 
 def race_data(figure: RaceFigure) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from html import escape
 from pathlib import Path
 
 from etude.core.errors import UserError
+from etude.core.message import Message
+from etude.report.catalogue import Language, say
 from etude.report.numbers import number
-from etude.report.schedule_view import Curve, table_rows
+from etude.report.schedule_view import Curve, said_of, table_rows
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 760, 300, 70, 30  # drawing area, and the margins of its labels [pixels]
 _COLUMNS = 760
@@ -26,37 +28,53 @@ th, td { text-align: right; padding: .1rem .8rem; } tfoot { border-top: 1px soli
 """
 
 
-def schedule_page(curves: Sequence[Curve]) -> str:
+def schedule_page(curves: Sequence[Curve], language: Language = "en") -> str:
     """One or two curves as a page that opens anywhere, without a network; names are never read as markup."""
-    names = [escape(curve.name) for curve in curves]
-    values, summary = table_rows(curves)
+    names = [f"<code>{escape(curve.name)}</code>" for curve in curves]
+    values, summary = table_rows(curves, language)
     legend = "".join(
         f'<p><svg class="key" viewBox="0 0 48 8" aria-hidden="true"><polyline class="c{i}" points="0,4 48,4"/>'
-        f"</svg> <code>{name}</code></p>"
+        f"</svg> {name}</p>"
         for i, name in enumerate(names)
     )
-    remarks = "".join(f"<li><code>{escape(c.name)}</code>: {escape(r)}</li>" for c in curves for r in c.remarks)
-    head = "".join(f'<th scope="col"><code>{name}</code></th>' for name in names)
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    steps = max(len(curve.lrs) for curve in curves)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{' against '.join(names)}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>Learning rate over {max(len(c.lrs) for c in curves)} steps</h1>{_drawing(curves)}{legend}"
-        + (f"<h2>Remarks</h2><ul>{remarks}</ul>" if remarks else "")
-        + f'<h2>Values</h2><table><thead><tr><th scope="col">step</th>{head}</tr></thead>'
-        f"<tbody>{_rows(values)}</tbody><tfoot>{_rows(summary)}</tfoot></table></main></body></html>\n"
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{_title(curves, language)}</title>'
+        f"<style>{_STYLE}</style></head><body><main>"
+        f"<h1>{_said('title', language, steps=steps)}</h1>{_drawing(curves, language)}{legend}{_remarks(curves, language)}"
+        f'<h2>{_said("values", language)}</h2><table><thead><tr><th scope="col">{_said("step", language)}</th>{head}</tr>'
+        f"</thead><tbody>{_rows(values)}</tbody><tfoot>{_rows(summary)}</tfoot></table></main></body></html>\n"
     )
 
 
-def write_schedule_page(curves: Sequence[Curve], path: Path) -> None:
+def write_schedule_page(curves: Sequence[Curve], path: Path, language: Language = "en") -> None:
     """Write the page into a file.
 
     Raises:
         UserError: When the file cannot be written.
     """
     try:
-        path.write_text(schedule_page(curves), encoding="utf-8")
+        path.write_text(schedule_page(curves, language), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror}): choose another --html") from error
+
+
+def _said(key: str, language: Language, **values: int | str) -> str:
+    """A message of the drawing, as markup."""
+    return escape(say(Message(f"schedule.{key}", dict(values)), language))
+
+
+def _title(curves: Sequence[Curve], language: Language) -> str:
+    if len(curves) == 1:
+        return escape(curves[0].name)
+    return _said("against", language, first=curves[0].name, second=curves[1].name)
+
+
+def _remarks(curves: Sequence[Curve], language: Language) -> str:
+    items = "".join(f"<li>{escape(said_of(c, r, curves, language))}</li>" for c in curves for r in c.remarks)
+    return f"<h2>{_said('remarks', language)}</h2><ul>{items}</ul>" if items else ""
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> str:
@@ -66,18 +84,20 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _drawing(curves: Sequence[Curve]) -> str:
+def _drawing(curves: Sequence[Curve], language: Language) -> str:
     top = max(max(curve.lrs) for curve in curves) or 1.0
     horizon = max(len(curve.lrs) for curve in curves)
     lines = "".join(f'<polyline class="c{i}" points="{_points(c.lrs, top, horizon)}"/>' for i, c in enumerate(curves))
+    axis = _said("axis", language)
     labels = "".join(
         f'<text x="{_LEFT - 8}" y="{_HEIGHT * (1 - share) + 14:.0f}" text-anchor="end">{number(top * share)}</text>'
         for share in (0.0, 0.5, 1.0)
     )
     return (
-        f'<svg role="img" aria-label="Learning rate against step" viewBox="0 0 {_LEFT + _WIDTH + 10} {_HEIGHT + _BELOW + 20}">'
+        f'<svg role="img" aria-label="{_said("axis", language)}" viewBox="0 0 {_LEFT + _WIDTH + 10} {_HEIGHT + _BELOW + 20}">'
         f'<g transform="translate({_LEFT} 10)"><path class="axis" fill="none" d="M0 0V{_HEIGHT}H{_WIDTH}"/>{lines}'
-        f'<text x="0" y="{_HEIGHT + 20}">0</text><text x="{_WIDTH}" y="{_HEIGHT + 20}" text-anchor="end">step {horizon}</text>'
+        f'<text x="0" y="{_HEIGHT + 20}">0</text><text x="{_WIDTH}" y="{_HEIGHT + 20}" text-anchor="end">'
+        f"{_said('last', language, step=horizon)}</text>"
         f"</g>{labels}</svg>"
     )
 

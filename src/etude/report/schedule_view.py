@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etude.core.message import Message
+from etude.report.catalogue import Language, say
 from etude.report.numbers import number
 
 _WIDTH, _HEIGHT = 64, 12  # cells; each holds 2 × 4 dots
@@ -28,24 +31,31 @@ class Curve:
     Attributes:
         name: What the legend calls it.
         lrs: Learning rate of each step, at least one.
-        remarks: What is odd about it, one sentence each.
+        remarks: What is odd about it.
     """
 
     name: str
     lrs: tuple[float, ...]
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Message, ...] = ()
 
 
-def print_schedules(curves: Sequence[Curve], console: Console) -> None:
+def print_schedules(curves: Sequence[Curve], console: Console, language: Language = "en") -> None:
     """Print one or two curves in one frame, a table of both, and the remarks; names are never read as markup."""
-    for line in _frame(curves):
+    for line in _frame(curves, language):
         console.print(line, soft_wrap=True)
     console.print()
-    console.print(_table(curves))
+    console.print(_table(curves, language))
     for curve in curves:
         for remark in curve.remarks:
-            which = f"{curve.name}: " if len(curves) > 1 else ""
-            console.print(Text(f"! {which}{remark}", style="yellow"))
+            console.print(Text(f"! {said_of(curve, remark, curves, language)}", style="yellow"))
+
+
+def said_of(curve: Curve, remark: Message, curves: Sequence[Curve], language: Language) -> str:
+    """A remark in words, with the curve's name where there are several."""
+    said = say(remark, language)
+    return (
+        say(Message("schedule.remark_on", {"name": curve.name, "remark": said}), language) if len(curves) > 1 else said
+    )
 
 
 def canvas(
@@ -82,7 +92,7 @@ def canvas(
     return cells
 
 
-def _frame(curves: Sequence[Curve]) -> list[Text]:
+def _frame(curves: Sequence[Curve], language: Language) -> list[Text]:
     top = max(max(curve.lrs) for curve in curves) or 1.0
     horizon = max(len(curve.lrs) for curve in curves)
     drawn = [canvas(curve.lrs, top, horizon) for curve in curves]
@@ -93,9 +103,9 @@ def _frame(curves: Sequence[Curve]) -> list[Text]:
         for column in range(_WIDTH):
             line.append(*_cell([cells[row][column] for cells in drawn]))
         lines.append(line)
-    last = str(horizon)
+    last = say(Message("schedule.last", {"step": horizon}), language)
     lines.append(Text(" " * (_MARGIN + 1) + "└" + "─" * _WIDTH))
-    lines.append(Text(" " * (_MARGIN + 2) + "0" + f"step {last}".rjust(_WIDTH - 1)))
+    lines.append(Text(" " * (_MARGIN + 2) + "0" + " " * (_WIDTH - 1 - cell_len(last)) + last))
     if len(curves) > 1:
         legend = Text(" " * (_MARGIN + 2))
         legend.append("⣿ ", _STYLES[0]).append(f"{curves[0].name}   ").append("· ", _STYLES[1]).append(curves[1].name)
@@ -110,12 +120,12 @@ def _cell(bits: Sequence[int]) -> tuple[str, str]:
     return ("·", _STYLES[1]) if any(bits) else (" ", "")
 
 
-def _table(curves: Sequence[Curve]) -> Table:
+def _table(curves: Sequence[Curve], language: Language) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("step", justify="right")
+    table.add_column(say(Message("schedule.step"), language), justify="right")
     for curve in curves:
         table.add_column(Text("η" if len(curves) == 1 else curve.name), justify="right")
-    values, summary = table_rows(curves)
+    values, summary = table_rows(curves, language)
     for row in values:
         table.add_row(*row)
     table.add_section()
@@ -124,13 +134,18 @@ def _table(curves: Sequence[Curve]) -> Table:
     return table
 
 
-def table_rows(curves: Sequence[Curve]) -> tuple[list[list[str]], list[list[str]]]:
+def table_rows(curves: Sequence[Curve], language: Language) -> tuple[list[list[str]], list[list[str]]]:
     """A dozen steps with the learning rate of each curve, and the rows that sum them up."""
     horizon = max(len(curve.lrs) for curve in curves)
     steps = sorted({0, min(1, horizon - 1), *(horizon * tenth // 10 for tenth in range(1, 10)), horizon - 1})
     values = [[str(step), *(number(c.lrs[step]) if step < len(c.lrs) else "" for c in curves)] for step in steps]
     summary = [
-        ["largest", *(f"{number(max(c.lrs))} at {c.lrs.index(max(c.lrs))}" for c in curves)],
-        ["mean", *(number(sum(c.lrs) / len(c.lrs)) for c in curves)],
+        [say(Message("schedule.largest"), language), *(_largest(curve.lrs, language) for curve in curves)],
+        [say(Message("schedule.mean"), language), *(number(sum(c.lrs) / len(c.lrs)) for c in curves)],
     ]
     return values, summary
+
+
+def _largest(lrs: Sequence[float], language: Language) -> str:
+    high = max(lrs)
+    return say(Message("schedule.largest_at", {"lr": high, "step": lrs.index(high)}), language)

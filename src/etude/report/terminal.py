@@ -13,9 +13,11 @@ from rich.text import Text
 
 from etude.core.finding import Finding, Verdict
 from etude.report.catalogue import Language, say
-from etude.report.figures import Array
+from etude.report.figures import Array, RaceFigure
 from etude.report.numbers import number
 from etude.report.page import LrFigure, Page
+from etude.report.race_data import race_table as figure_table
+from etude.report.race_data import ranking
 from etude.report.words import estimate, word
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -35,16 +37,30 @@ def print_page(page: Page, console: Console, language: Language = "en", report: 
         console.print(Text(say(sentence, language)))
     for note in page.notes:
         console.print(Text("! " + say(note, language), style="yellow"))
-    figure = next((f for f in page.figures if isinstance(f, LrFigure)), None)
-    if figure is not None and np.isfinite(figure.series[0].mean).any():
+    for drawn in _drawing(page, language):
         console.print()
-        console.print(Text("\n".join(text_plot(figure, language))))
+        console.print(drawn)
     if page.findings:
         console.print()
         console.print(_table(page.findings, language))
     if report is not None:
         console.print()
         console.print(Text(f"{say(word('terminal.report'), language)}  {report}"), soft_wrap=True)
+
+
+def race_table(figure: RaceFigure, language: Language = "en") -> Table:
+    """A race as a table, best arm first; arms that share a letter are not told apart by the seeds."""
+    headings, rows = figure_table(figure)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column, heading in enumerate(headings):
+        numbers = column in (0, 2)
+        table.add_column(
+            Text(heading[language]), justify="right" if numbers else "left", overflow="fold", no_wrap=column == 0
+        )
+    won = [figure.arms[i].won for i in ranking(figure)]
+    for first, row in zip(won, rows, strict=True):
+        table.add_row(*(Text(cell[language]) for cell in row), style="bold" if first else "")
+    return table
 
 
 def text_plot(figure: LrFigure, language: Language = "en") -> list[str]:
@@ -75,6 +91,17 @@ def text_plot(figure: LrFigure, language: Language = "en") -> list[str]:
         f"  {bars}",
         *([f"  {''.join(marks).rstrip()}", axis, "  " + "   ".join(legend)] if legend else [axis]),
     ]
+
+
+def _drawing(page: Page, language: Language) -> list[Table | Text]:
+    """The first race, or the first figure against η of a single sweep."""
+    race = next((f for f in page.figures if isinstance(f, RaceFigure)), None)
+    if race is not None:
+        return [race_table(race, language), Text(say(word("letters"), language), style="dim")]
+    figure = next((f for f in page.figures if isinstance(f, LrFigure) and len(f.series) <= 2), None)
+    if figure is None or not np.isfinite(figure.series[0].mean).any():
+        return []
+    return [Text("\n".join(text_plot(figure, language)))]
 
 
 def _levels(means: Array, log: bool) -> Array:
