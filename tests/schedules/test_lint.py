@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etude.core.errors import SpecError
+from etude.core.message import Message
 from etude.core.schedule import Schedule
 from etude.schedules import (
     Constant,
@@ -19,7 +21,7 @@ from etude.schedules import (
     warmup,
     wsd,
 )
-from etude.schedules.lint import lint
+from etude.schedules.lint import lint, steps_of_epoch
 
 
 def rules(schedule: Schedule) -> list[str]:
@@ -47,7 +49,7 @@ def test_a_rule_finds_what_is_sick_and_leaves_its_healthy_twin_alone(sick, healt
 
 def test_a_run_through_zero_says_how_often() -> None:
     (remark,) = lint(chain(Linear(1, 0, 50), Constant(50, 0)))
-    assert "step 50 trains at a learning rate of 0, and so do 49 more" in remark.text
+    assert remark.message == Message("schedule.lint.zero_and_more", {"step": 50, "more": 49})
 
 
 def test_remarks_come_in_the_order_of_their_steps() -> None:
@@ -75,3 +77,66 @@ def test_a_run_of_hardly_any_steps_can_be_looked_at(steps: int) -> None:
     lint(Constant(steps))
     lint(parse_schedule("cosine", steps))
     lint(warmup(steps))
+
+
+def test_a_peak_beyond_the_edge_is_told_where_and_how_much_to_lower() -> None:
+    plan = chain(warmup(10), Cosine(0.5, 0, 90))
+    (remark,) = (r for r in lint(plan, peak=0.3, edge=0.25) if r.rule == "edge")
+    assert remark.step == 9
+    assert remark.message.values == {"lr": 0.3, "step": 9, "edge": 0.25, "most": 0.25}
+    assert lint(scale(Linear(1, 0, 100), 0.5), peak=0.3, edge=0.25) == ()
+    assert lint(Linear(1, 0, 100), peak=0.25, edge=0.25) == ()
+
+
+def test_the_most_that_a_peak_may_be_allows_for_a_multiplier_that_is_not_one() -> None:
+    plan = Constant(100, 0.5)
+    (remark,) = lint(plan, peak=1.0, edge=0.25)
+    assert lint(plan, peak=float(remark.message.values["most"]), edge=0.25) == ()
+
+
+@pytest.mark.parametrize(
+    ("steps", "epoch", "accumulate", "key", "step"),
+    [
+        (400, 100, 4, "batches", 100),  # 4 epochs of batches: their 100 updates end in the middle of the plan
+        (400, 101, 4, None, None),  # 16 epochs of 25 updates
+        (100, 100, 4, "batches", 25),
+        (400, None, 4, "accumulate", 100),
+        (400, None, 1, None, None),
+        (3, None, 4, None, None),
+        (300, 100, 1, None, None),
+        (250, 100, 1, "epochs", 200),
+        (99, 100, 1, "part_of_an_epoch", 98),
+        (130, 100, 4, "epochs", 125),
+    ],
+)
+def test_a_horizon_is_held_against_epochs_and_accumulation(
+    steps: int, epoch: int | None, accumulate: int, key: str | None, step: int | None
+) -> None:
+    remarks = lint(Constant(steps), epoch=epoch, accumulate=accumulate)
+    assert [(r.rule, r.step, r.message.key) for r in remarks] == (
+        [("horizon", step, f"schedule.lint.{key}")] if key else []
+    )
+
+
+@given(st.integers(1, 500), st.integers(1, 200), st.integers(1, 9))
+def test_a_plan_of_whole_epochs_of_updates_is_never_said_to_be_broken(
+    epochs: int, batches: int, accumulate: int
+) -> None:
+    steps = min(epochs, 20) * steps_of_epoch(batches, accumulate)
+    keys = {r.message.key for r in lint(Constant(steps), epoch=batches, accumulate=accumulate)}
+    assert keys <= {"schedule.lint.batches"}
+    assert (keys == set()) or steps % batches == 0
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"peak": 0.0}, "needs peak > 0"),
+        ({"edge": -1.0}, "needs edge > 0"),
+        ({"epoch": 0}, "needs epoch >= 1, got 0"),
+        ({"accumulate": 0}, "needs accumulate >= 1, got 0"),
+    ],
+)
+def test_a_context_that_makes_no_sense_is_refused(given_: dict[str, float], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        lint(Constant(10), **given_)

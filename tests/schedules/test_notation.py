@@ -192,7 +192,25 @@ def test_every_name_means_something_by_itself(name: str) -> None:
 
 
 numbers = st.sampled_from(
-    ["0", "1", "0.5", "1e-3", "2", "3", "7", "1e9", "-1", "5%", "30%", "100%", "250%", "1e308", "0.9999", "2ep", "0.5ep"]
+    [
+        "0",
+        "1",
+        "0.5",
+        "1e-3",
+        "2",
+        "3",
+        "7",
+        "1e9",
+        "-1",
+        "5%",
+        "30%",
+        "100%",
+        "250%",
+        "1e308",
+        "0.9999",
+        "2ep",
+        "0.5ep",
+    ]
 )
 words = st.sampled_from(
     ["linear", "cosine", "hold", "1-sqrt", "1-square", "exp_range", "triangular2", "exponential", "2", "3"]

@@ -94,7 +94,7 @@ def _drawing(curves: Sequence[Curve], language: Language) -> str:
         for share in (0.0, 0.5, 1.0)
     )
     return (
-        f'<svg role="img" aria-label="{_said("axis", language)}" viewBox="0 0 {_LEFT + _WIDTH + 10} {_HEIGHT + _BELOW + 20}">'
+        f'<svg role="img" aria-label="{axis}" viewBox="0 0 {_LEFT + _WIDTH + 10} {_HEIGHT + _BELOW + 20}">'
         f'<g transform="translate({_LEFT} 10)"><path class="axis" fill="none" d="M0 0V{_HEIGHT}H{_WIDTH}"/>{lines}'
         f'<text x="0" y="{_HEIGHT + 20}">0</text><text x="{_WIDTH}" y="{_HEIGHT + 20}" text-anchor="end">'
         f"{_said('last', language, step=horizon)}</text>"
