@@ -49,6 +49,13 @@ def test_the_untuned_lengths_are_those_of_the_paper(beta2: float, steps: int) ->
     assert untuned_exponential(10, beta2).timescale == pytest.approx(steps / 2)
 
 
+def test_the_untuned_warmups_play_the_published_values_at_beta2_of_0_999() -> None:
+    linear, exponential = untuned_linear(0.999), untuned_exponential(3000, 0.999)
+    assert linear(1998) < linear(1999) == 1.0  # t = 2000 of the paper, which counts from 1
+    assert exponential(692) == pytest.approx(0.49993, abs=5e-6)
+    assert exponential(692) == pytest.approx(-math.expm1(-0.693), rel=1e-12)
+
+
 def rectification(beta2: float, n: int) -> float | None:
     """RAdam's r at its n-th step, with ρ from the centre of mass of the moving average's own weights."""
     weights = [(1 - beta2) * beta2 ** (n - i) for i in range(1, n + 1)]
