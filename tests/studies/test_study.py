@@ -94,7 +94,7 @@ def test_a_regression_from_python_answers_both_etudes(tmp_path):
     target = X.sum(1, keepdim=True)
     task = etude.Task("sum", lambda: nn.Linear(6, 1), train=(X, target), validation=(X[:40], target[:40]))
     for name in ("convergence", "generalization"):
-        answer = etude.Study(name, task=task, out=tmp_path / name, **OPTIONS).run(workers=0)
+        answer = etude.Study(name, task=task, out=tmp_path / name, **OPTIONS | {"seeds": 3}).run(workers=0)
         assert answer["edge"].interval is not None
         assert answer.text()
         assert "validation_accuracy" not in answer.json()

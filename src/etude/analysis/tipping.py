@@ -63,9 +63,9 @@ def tipping_interval(lower: Array, upper: Array, confidence: float = 0.95) -> tu
     In simulated sweeps (3 to 20 seeds; grids of 0.3 to 1 octave; six shapes of spread between seeds; runs that diverge or
     come back at random) it held the true edge in at least 93 % of the sweeps, but for three or four seeds that tip over at
     two places far apart (87 to 90 %), and nearly always with five seeds or more, since the grid outside the bracket is
-    coarse. A logistic curve through P(diverge | η) held it in as few as half of them, since runs of one seed are not independent; a
-    likelihood of the brackets, in 85 % where divergence comes and goes; order statistics, in 80 % with three seeds;
-    resampled seeds were twice as wide with three.
+    coarse. A logistic curve through P(diverge | η) held it in as few as half of them, since runs of one seed are not
+    independent; a likelihood of the brackets, in 85 % where divergence comes and goes; order statistics, in 80 % with three
+    seeds; resampled seeds were twice as wide with three.
 
     Example:
         >>> low, high = tipping_interval(np.array([0.5, 0.5, 1.0]), np.array([1.0, 1.0, 2.0]))
