@@ -38,14 +38,11 @@ def write_png(page: Page, path: Path, language: Language = "en") -> Language:
     if not page.figures:
         raise UserError(f"the study {page.study!r} has no figure: use the HTML report")
     figure = page.figures[0]
-    fonts = ["DejaVu Sans"]
-    if language == "zh":
-        chinese = _chinese_font()
-        if chinese is None:
-            warnings.warn(say(word("png.no_chinese")), stacklevel=2)
-            language = "en"
-        else:
-            fonts.append(chinese)
+    chinese = _chinese_font()  # names may be Chinese in any language
+    if language == "zh" and chinese is None:
+        warnings.warn(say(word("png.no_chinese")), stacklevel=2)
+        language = "en"
+    fonts = ["DejaVu Sans", *([chinese] if chinese else [])]
     with rc_context({"font.family": fonts, "font.size": 9, "axes.unicode_minus": False}):
         canvas = FigureCanvasAgg(Canvas(figsize=_size(figure), dpi=200, layout="constrained"))
         _draw(canvas.figure, figure, language)
