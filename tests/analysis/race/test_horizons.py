@@ -2,10 +2,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from etude.analysis.options import SweepOptions
-from etude.analysis.race.horizons import compare_horizons
+from etude.analysis.race.horizons import _rank_correlations, compare_horizons
 from etude.analysis.race.tuned import TunedArm
 from etude.core.errors import SpecError
 
@@ -50,3 +52,13 @@ def test_arms_and_seeds_must_be_the_same(race: Race) -> None:
         compare_horizons({50: three, 100: two}, OPTIONS)
     with pytest.raises(SpecError, match="seeds at 100 steps differ from those at 50"):
         compare_horizons({50: three, 100: race([0.4, 0.5, 0.6], 4, rng)}, OPTIONS)
+
+
+@given(st.integers(3, 8), st.integers(0, 10**6))
+def test_rank_correlations_of_rows_are_those_of_scipy_ties_or_not(arms: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 5, (2, 6, arms)).astype(float)
+    x[:, 0], y[:, 0] = -1, -1
+    x[:, 1], y[:, 1] = 9, 9
+    slow = [spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(_rank_correlations(x, y), slow, atol=1e-12)

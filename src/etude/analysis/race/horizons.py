@@ -123,10 +123,26 @@ def _agreement(a: int, b: int, losses: Mapping[int, Array], options: SweepOption
     if seeds < 2 or arms < FEWEST_ARMS:
         return Agreement(a, b, rho, (-1.0, 1.0))
     counts = resample_seeds(seeds, options.resamples, options.bootstrap_seed)
-    pairs = zip(counts @ losses[a].T, counts @ losses[b].T, strict=True)
-    sample = np.asarray([value for x, y in pairs if np.isfinite(value := spearman(x, y))])
+    sample = _rank_correlations(counts @ losses[a].T, counts @ losses[b].T)
+    sample = sample[np.isfinite(sample)]
     low, high = resampled_interval(sample, sample, seeds, options.confidence) if len(sample) else (-1.0, 1.0)
     return Agreement(a, b, rho, (max(-1.0, min(low, rho)), min(1.0, max(high, rho))))
+
+
+@np.errstate(invalid="ignore", divide="ignore")  # 0/0, where all arms of a resample are alike
+def _rank_correlations(x: Array, y: Array) -> Array:
+    """(B,) Spearman's rank correlation of each row of x and y (B, A); NaN where there is none."""
+    x, y = (_ranks(values) - (values.shape[1] + 1) / 2 for values in (x, y))
+    correlation: Array = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    return correlation
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1 within each row of (B, A), ties sharing their mean rank."""
+    less = (values[:, :, None] > values[:, None, :]).sum(axis=2)
+    equal = (values[:, :, None] == values[:, None, :]).sum(axis=2)
+    ranks: Array = less + (equal + 1) / 2
+    return ranks
 
 
 def _flips(a: int, b: int, pairs: Mapping[int, Sequence[Pair]]) -> list[Flip]:

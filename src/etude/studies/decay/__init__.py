@@ -1,0 +1,1 @@
+"""Étude 6: how to decay the learning rate."""
