@@ -6,12 +6,13 @@ import difflib
 
 from etude.core.errors import SpecError
 from etude.studies.convergence import CONVERGENCE
+from etude.studies.decay.etude import DECAY
 from etude.studies.etude import Etude
 from etude.studies.generalization import GENERALIZATION
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
 
-ETUDES = (CONVERGENCE, GENERALIZATION)
+ETUDES = (CONVERGENCE, GENERALIZATION, DECAY)
 
 
 def etude_named(name: str) -> Etude:
