@@ -16,7 +16,7 @@ from etude.core.spec import RunSpec, TaskRef
 from etude.schedules import Constant, Cosine, Linear, chain, warmup
 from etude.training.controllers import Plateau
 from etude.training.measures import GradientNorm, Sharpness
-from etude.training.rules import SGD
+from etude.training.rules import SGD, ScheduleFreeSGD
 
 SPEC = RunSpec(
     task=TaskRef("digits", "0123456789abcdef"),
@@ -65,6 +65,10 @@ class Reader:
         ),
         ({"controller": Reader(("loss", "train_loss"))}, "got loss, train_loss: let it read one kind"),
         ({"rule": SGD(), "scheduled": (("beta1", FULL),)}, "'beta1': SGD takes momentum, weight_decay, batch_size"),
+        (
+            {"rule": ScheduleFreeSGD(), "scheduled": (("beta", FULL),)},
+            "'beta': ScheduleFreeSGD takes weight_decay, batch",
+        ),
         ({"rule": SGD(), "scheduled": (("nesterov", FULL),)}, "cannot schedule 'nesterov'"),
         (
             {"rule": SGD(momentum=0.9), "scheduled": (("momentum", Linear(1, 1.2, 100)),)},

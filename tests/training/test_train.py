@@ -38,7 +38,11 @@ RULES: dict[str, tuple[UpdateRule, Torch]] = {
         lambda p, lr: torch.optim.SGD(p, lr, momentum=0.8, nesterov=True),
     ),
     "adam": (Adam(weight_decay=1e-3), lambda p, lr: torch.optim.Adam(p, lr / 10, weight_decay=1e-3)),
-    "adamw": (AdamW(beta2=0.95), lambda p, lr: torch.optim.AdamW(p, lr / 10, betas=(0.9, 0.95))),
+    # A bias before batch norm has a gradient of rounding errors alone, which an ε of 1e-8 would make visible.
+    "adamw": (
+        AdamW(beta2=0.95, eps=1e-6),
+        lambda p, lr: torch.optim.AdamW(p, lr / 10, betas=(0.9, 0.95), eps=1e-6),
+    ),
 }
 
 

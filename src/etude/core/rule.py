@@ -16,8 +16,9 @@ WHOLE = ""
 class UpdateRule(Protocol):
     """One optimizer, written for one parameter tensor of one lane and correct for K of them.
 
-    A concrete rule is a frozen dataclass of its hyperparameters. Tensors may carry a leading lane axis; every operation
-    must then act within a lane, and ``lr`` comes shaped to broadcast against the parameter.
+    A concrete rule is a frozen dataclass of its hyperparameters, which may change from step to step; those on which its state
+    rests it names in a class attribute ``fixed``. Tensors may carry a leading lane axis; every operation must then act
+    within a lane, and ``lr`` comes shaped to broadcast against the parameter.
 
     The update works in place. A pure update would copy every parameter and moment at every step, and that traffic is
     what a small model's step costs; the slow twin in the tests is ``torch.optim``.

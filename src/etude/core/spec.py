@@ -125,7 +125,8 @@ class RunSpec:
     def _check_scheduled(self) -> None:
         """Refuse what some step could not be made with; every range is an interval, so the extremes decide."""
         names = [name for name, _ in self.scheduled]
-        known = [f.name for f in fields(self.rule) if f.type in ("float", float)]  # type: ignore[arg-type]
+        fixed = getattr(self.rule, "fixed", ())
+        known = [f.name for f in fields(self.rule) if f.type in ("float", float) and f.name not in fixed]  # type: ignore[arg-type]
         for name, schedule in self.scheduled:
             if names.count(name) > 1:
                 raise SpecError(f"{name} is scheduled {names.count(name)} times: give it one schedule, a product say")

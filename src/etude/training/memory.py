@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from etude.core.measure import StepMeasure
 from etude.core.spec import RunSpec
 from etude.core.task import Task
 from etude.training.engine import Engine
@@ -17,6 +18,9 @@ from etude.training.rules.joint import joint
 WORKING_COPIES = 3
 """Tensors of the parameters' size that live during a step besides the rule's state: weights, gradient, one temporary."""
 
+COMPARED_COPIES = 5
+"""Tensors of the parameters' size that step measures keep: gradient and update of two steps, the weights in between."""
+
 
 def bytes_per_lane(task: Task, spec: RunSpec, engine: Engine) -> int:
     """Estimate the memory of one more lane in a stack: weights, gradients, the rule's state, activations, the record."""
@@ -25,9 +29,12 @@ def bytes_per_lane(task: Task, spec: RunSpec, engine: Engine) -> int:
     weights = sum(p.numel() * p.element_size() for p in params)
     states = joint(spec.rule).init_all({n: p.detach()[None] for n, p in module.named_parameters() if p.requires_grad})
     state = sum(v.numel() * v.element_size() for s in states.values() for v in s.values())
-    record = spec.steps * 8
+    step_measures = [m for m in spec.measures if isinstance(m, StepMeasure)]
+    copies = COMPARED_COPIES * weights if step_measures else 0
+    columns = 1 + sum(1 + len(params) * bool(getattr(m, "layers", False)) for m in step_measures)
+    record = 8 * spec.steps * columns
     activations = _activation_bytes(task, module, spec) if engine is Engine.STACK else 0
-    return WORKING_COPIES * weights + state + record + activations
+    return WORKING_COPIES * weights + copies + state + record + activations
 
 
 def weight_bytes(task: Task, specs: Sequence[RunSpec]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from etude.core.errors import SpecError
 from etude.core.rule import WHOLE
@@ -54,6 +54,9 @@ class Prodigy:
         >>> Prodigy().d0
         1e-06
     """
+
+    fixed: ClassVar = ("d0",)
+    """Hyperparameters that no schedule may change: d begins at d₀."""
 
     beta1: float = 0.9
     beta2: float = 0.999
@@ -159,6 +162,9 @@ class DAdaptAdam:
         >>> DAdaptAdam(growth=1.02).d0
         1e-06
     """
+
+    fixed: ClassVar = ("d0",)
+    """Hyperparameters that no schedule may change: d begins at d₀."""
 
     beta1: float = 0.9
     beta2: float = 0.999

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from etude.core.errors import SpecError
 from etude.training.rules.checks import check_at_least_zero, check_moments
@@ -43,6 +43,9 @@ class ScheduleFreeSGD:
         >>> ScheduleFreeSGD().beta
         0.9
     """
+
+    fixed: ClassVar = ("beta",)
+    """Hyperparameters that no schedule may change: x is implied by y and z through β."""
 
     beta: float = 0.9
     weight_decay: float = 0.0
@@ -94,6 +97,9 @@ class ScheduleFreeAdamW:
         >>> ScheduleFreeAdamW().beta1
         0.9
     """
+
+    fixed: ClassVar = ("beta1",)
+    """Hyperparameters that no schedule may change: x is implied by y and z through β₁."""
 
     beta1: float = 0.9
     beta2: float = 0.999
