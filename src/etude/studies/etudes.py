@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 
 from etude.core.errors import SpecError
+from etude.studies.adaptive.etude import ADAPTIVE
 from etude.studies.convergence import CONVERGENCE
 from etude.studies.decay.etude import DECAY
 from etude.studies.etude import Etude
 from etude.studies.generalization import GENERALIZATION
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
+from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (CONVERGENCE, GENERALIZATION, DECAY)
+ETUDES = (CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP)
 
 
 def etude_named(name: str) -> Etude:

@@ -1,0 +1,1 @@
+"""Étude 9: which update rule, each at its own best learning rate."""
