@@ -16,7 +16,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_on_the_page_is_a_schedule(expression: str) -> None:
-    assert parse_schedule(expression, 1000).steps == 1000
+    assert parse_schedule(expression, 1000, epoch=100).steps == 1000
 
 
 def test_every_segment_of_the_notation_is_on_the_page() -> None:

@@ -139,9 +139,10 @@ def nearest(text: str, names: Sequence[str]) -> str:
 def _plain(written: Written, what: str) -> float:
     text = _number(written)
     if text.endswith(("%", "ep")):
+        instead = f"{float(text[:-1]) / 100:g}" if text.endswith("%") else "0.1"
         raise SpecError(
             f"'{written.option}' is {what} but got {text} (character {written.place}): "
-            f"write it as a number, such as {written.option}=0.1"
+            f"write it as a number, such as {written.option}={instead}"
         )
     return float(text)
 
