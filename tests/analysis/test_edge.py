@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from etude.analysis.edge import find_edge
 from etude.analysis.options import SweepOptions
@@ -11,6 +12,8 @@ from etude.analysis.tipping import tipping_interval
 
 OPTIONS = SweepOptions()
 X, OK = np.nan, 1.0
+FAR = 2 ** (2 / 3 * (stats.t.ppf(0.975, 2) - 1))
+"""How far Student's interval reaches beyond two of three seeds that agree when the third is two octaves off, on its side."""
 
 
 def test_the_edge_lies_between_the_last_that_held_and_the_first_that_did_not(table_of):
@@ -78,3 +81,18 @@ def test_runs_that_were_not_made_leave_a_seed_as_wide_as_its_neighbours(make_run
     ]
     edge = find_edge(SweepTable.of(runs), OPTIONS)
     assert (edge.seed_lower.tolist(), edge.seed_upper.tolist()) == ([0.1, 0.2, 0.2], [0.8, 0.4, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("rows", "band"),
+    [
+        ([[OK] * 3, [OK] * 3, [X] * 3, [X] * 3], (0.2, 0.4)),
+        ([[OK] * 3, [OK] * 3, [X, X, OK], [X, X, OK]], (0.2 / FAR, 0.8)),
+        ([[OK, OK, X], [OK, OK, X], [X] * 3, [X] * 3], (0.1, 0.4 * FAR)),
+        ([[OK] * 2, [OK] * 2, [X] * 2, [X] * 2], (0.2, 0.4)),
+        ([[OK] * 3] * 4, None),
+    ],
+)
+def test_the_band_to_draw_ends_where_anything_ran(table_of, rows, band):
+    drawn = find_edge(table_of([0.1, 0.2, 0.4, 0.8], rows), OPTIONS).band
+    assert drawn == (None if band is None else pytest.approx(band))

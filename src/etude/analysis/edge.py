@@ -67,6 +67,16 @@ class Edge:
         """Lower end of the interval, or ``None`` when the edge is not bracketed or that end is open."""
         return self.interval[0] if self.estimate is not None and self.interval[0] > 0 else None
 
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """What to draw: the interval, an open end as far as anything ran; the bracket where both ends are open."""
+        if self.lower is None or self.upper is None:
+            return None
+        low, high = self.interval
+        if low == 0 and np.isinf(high):
+            return self.lower, self.upper
+        return low or float(self.lrs[0]), high if np.isfinite(high) else float(self.lrs[-1])
+
 
 def find_edge(table: SweepTable, options: SweepOptions) -> Edge:
     """Count divergences per learning rate, bracket the edge between two neighbours of the grid, and give it an interval."""

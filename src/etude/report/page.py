@@ -98,7 +98,7 @@ class LrFigure:
         y_limits: Part of the vertical axis to show; ``None`` shows what the means and their intervals take up.
         best: Best learning rate with its interval.
         basin: First and last learning rate that are as good as the best.
-        edge: Bracket of the learning rate beyond which runs diverge: (largest stable, smallest diverging).
+        edge: Interval of the learning rate beyond which runs diverge.
         recommended: Recommended learning rate.
         divergence: Strip under the figure.
         marks: Labelled learning rates, such as 2/λmax.

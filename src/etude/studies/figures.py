@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from etude.analysis.convergence import StepsToTarget
-from etude.analysis.edge import Edge
 from etude.analysis.reading import SweepReading
 from etude.analysis.summary import CurveSummary, EndSummary, summarize_curves, summarize_ends
 from etude.core.message import Message, Value
@@ -34,20 +33,10 @@ def loss_figure(study: StoredStudy, reading: SweepReading, series: tuple[Series,
         log_y=spans_decades([s.mean for s in series]),
         best=None if best is None else Estimate(best.lr, *(best.interval or (None, None))),
         basin=(reading.basin.left, reading.basin.right) if shown else None,
-        edge=_band(edge),
+        edge=edge.band,
         recommended=study.finding("recommended_lr").estimate,
         divergence=Divergence(edge.lrs, edge.diverged.astype(float), edge.ran.astype(float), edge.low, edge.high),
     )
-
-
-def _band(edge: Edge) -> tuple[float, float] | None:
-    """The edge's interval, an open end drawn as far as anything ran; with too few seeds for one, the bracket."""
-    if edge.lower is None or edge.upper is None:
-        return None
-    low, high = edge.interval
-    if low == 0 and np.isinf(high):
-        return edge.lower, edge.upper
-    return low or float(edge.lrs[0]), high if np.isfinite(high) else float(edge.lrs[-1])
 
 
 def end_series(study: StoredStudy, metric: str, name: str) -> Series:
