@@ -86,6 +86,13 @@ def _engines(study: StoredStudy) -> list[Fact]:
     ]
 
 
+def trained(study: StoredStudy) -> str:
+    """What every run trains, and by which rule: names that read the same in every language."""
+    spec = study.spec
+    model = [study.task] if spec.data is None else [spec.data, "-".join([spec.model, *(str(h) for h in spec.hidden)])]
+    return ", ".join([*model, type(study.sweep.arm.base.rule).__name__, *extras(study)])
+
+
 def nearest(study: StoredStudy, lr: float | None) -> float:
     """The learning rate among those that ran which lies nearest to one; without one, the best that ran."""
     target = study.training.optimum.grid_lr if lr is None else lr

@@ -16,6 +16,7 @@ from etude.analysis.table import SweepTable
 from etude.core.errors import ExecutionError, SpecError
 from etude.core.record import content_hash, to_plain
 from etude.core.spec import RunSpec, TaskRef
+from etude.core.trace import Trace
 from etude.storage.beginning import make_folder
 from etude.storage.guard import DATABASE
 from etude.storage.writer import StudyWriter
@@ -115,7 +116,8 @@ def _train_rounds(
         # A study that goes on may hold runs of later rounds; a round is planned from what it saw at first.
         for name, own in new.items():
             runs[name] += own
-        sweeps = [Sweep(arm, _table(writer, runs[arm.name]), arm_options(spec, arm)) for arm in arms]
+        traces = writer.reader.traces()
+        sweeps = [Sweep(arm, _table(runs[arm.name], traces), arm_options(spec, arm)) for arm in arms]
         plans, number = etude.plan(sweeps), number + 1
     return sweeps
 
@@ -148,8 +150,7 @@ def _fingerprint(tasks: Tasks) -> str:
     return prints[0] if len(prints) == 1 else content_hash(prints)
 
 
-def _table(writer: StudyWriter, specs: Sequence[RunSpec]) -> SweepTable:
-    traces = writer.reader.traces()
+def _table(specs: Sequence[RunSpec], traces: Mapping[str, Trace]) -> SweepTable:
     missing = [s.hash for s in specs if s.hash not in traces]
     if missing:
         raise ExecutionError(f"{len(missing)} runs ended without a trace: run the same command again")

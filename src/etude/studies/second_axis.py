@@ -24,7 +24,7 @@ from etude.studies.bases import base_run
 from etude.studies.etude import Etude, Tasks, one_arm
 from etude.studies.figures import spans_decades
 from etude.studies.grids import parse_axis
-from etude.studies.layout import extras, provenance, rests_on, would_change
+from etude.studies.layout import provenance, rests_on, trained, would_change
 from etude.studies.races import contest_figure, labels_of, race_table, valleys_figure
 from etude.studies.spec import StudySpec
 from etude.studies.stored import StoredStudy
@@ -75,7 +75,7 @@ def _lay_out(etude: Etude, study: StoredStudy) -> Page:
     return Page(
         study=study.spec.etude,
         title=Message(f"along.title.{etude.objective}", key),
-        subtitle=Message("along.subtitle", counts | {"what": _what(study), "steps": study.horizon}),
+        subtitle=Message("along.subtitle", counts | {"what": trained(study), "steps": study.horizon}),
         answer=tuple(finding.statement for finding in study.findings),
         findings=study.findings,
         sections=(
@@ -93,12 +93,6 @@ def _lay_out(etude: Etude, study: StoredStudy) -> Page:
         command=study.spec.command(Path(study.folder.name)),
         provenance=provenance(study),
     )
-
-
-def _what(study: StoredStudy) -> str:
-    spec = study.spec
-    model = [study.task] if spec.data is None else [spec.data, "-".join([spec.model, *(str(h) for h in spec.hidden)])]
-    return ", ".join([*model, type(study.sweep.arm.base.rule).__name__, *extras(study)])
 
 
 def _map(along: Along, metric: str) -> HeatFigure:

@@ -1,0 +1,1 @@
+"""Étude 7: what warm-up allows."""

@@ -1,0 +1,24 @@
+"""Étude 7: what warm-up allows the peak to be; its length, its shape, and the schedules that begin with one."""
+
+from __future__ import annotations
+
+from etude.core.message import Message
+from etude.studies.etude import Etude
+from etude.studies.warmup.arms import METRIC, arms, next_lrs
+from etude.studies.warmup.find import find
+from etude.studies.warmup.page import lay_out
+from etude.training.measures.effective import EffectiveRates
+from etude.training.measures.norms import UpdateNorm
+
+WARMUP = Etude(
+    name="warmup",
+    question=Message("warmup.title"),
+    find=find,
+    lay_out=lay_out,
+    arms=arms,
+    plan=next_lrs,
+    objective=METRIC,
+    measures=(UpdateNorm(), EffectiveRates()),
+    keeps_weights=False,
+    defaults={"optimizer": "adam"},
+)
