@@ -94,7 +94,7 @@ def heats() -> tuple[HeatFigure, HeatFigure]:
     layers = HeatFigure(
         **head("layers"),
         x=HeatAxis(STEPS, np.arange(301.0)),
-        y=HeatAxis(said("prose"), tuple(f"layers.{i}.weight" for i in range(4))),
+        y=HeatAxis(said("curves.caption"), tuple(f"layers.{i}.weight" for i in range(4))),
         value_label=LOSS,
         values=frames()[1].values,
         frames=frames(),
@@ -149,7 +149,7 @@ def bands() -> BandFigure:
 def arms(convergence: Page) -> Page:
     """The page; it has no learning rate to pick."""
     figures = (race(), arms_against_lr(), *heats(), lines(), surface(), bands())
-    sections = tuple(Section(said("section.0"), (), (figure,)) for figure in figures)
+    sections = tuple(Section(Message("test.verbatim", {"text": figure.id}), (), (figure,)) for figure in figures)
     return Page(
         study="decay", title=said("title"), answer=(said("answer.0"),), findings=convergence.findings, sections=sections,
         rests_on=(), would_change=(), command="etude run decay",

@@ -2,7 +2,7 @@
 
 function bandFigure(figure, box, { zoom, hidden }) {
   const shown = figure.panels.filter((_, i) => !hidden.has(i));
-  const margin = { l: 56, r: 20, t: 30, b: 48 };
+  const margin = { l: 56, r: 20, t: 30 + labelRoom(text(figure.yLabel), box), b: 48 };
   const width = (state.printing ? 660 : box.clientWidth) - margin.l - margin.r;
   const names = shown.length > 0 ? shown.map((panel) => text(panel.name)) : [""];
   const columns = Math.min(names.length, narrowBox(box) && !state.printing ? 2 : 3);
@@ -12,7 +12,7 @@ function bandFigure(figure, box, { zoom, hidden }) {
   const y = zoom?.y ?? (figure.yLimits ? limitsToRange(figure.yLimits, figure.logY) : rangeOf(values, figure.logY));
   const layout = { ...baseLayout(box, height + margin.t + margin.b, margin), annotations: [], shapes: [] };
   panels.forEach((panel) => addPanel(layout, panel, { figure, x, y, narrow: narrowBox(box) }));
-  layout.annotations.push(panelLabel(text(figure.yLabel), 1), ...figure.horizontals.map((mark) =>
+  layout.annotations.push(panelLabel(text(figure.yLabel), 1, box), ...figure.horizontals.map((mark) =>
     onPaper(text(mark.label), figure.logY, mark.value, { x: panels[0].x[1], xref: "paper", xanchor: "right", yanchor: "bottom" })));
   return { data: shown.flatMap((panel, i) => bandTraces(panel, panels[i].suffix, figure)), layout };
 }

@@ -8,13 +8,13 @@ function curveFigure(figure, box, { zoom }) {
     ? limitsToRange(figure.yLimits, figure.logY)
     : rangeOf(figure.curves.flatMap((curve) => curve.mean), figure.logY);
   const layout = {
-    ...baseLayout(box, narrowBox(box) ? 350 : 440, { l: 56, r: 14, t: 34, b: 48 }),
+    ...baseLayout(box, narrowBox(box) ? 350 : 440, { l: 56, r: 14, t: 34 + labelRoom(text(figure.yLabel), box), b: 48 }),
     xaxis: {
       ...axis(false, zoom?.x ?? [0, last], narrowBox(box) ? 5 : 9),
       title: axisTitle(word("axis.step")),
     },
     yaxis: axis(figure.logY, zoom?.y ?? whole, 7),
-    annotations: [panelLabel(text(figure.yLabel), 1)],
+    annotations: [panelLabel(text(figure.yLabel), 1, box)],
   };
   const picked = figure.curves.findIndex((curve) => pickedLr() !== null && sameLr(curve.lr, pickedLr()));
   const data = figure.curves.map((curve) => curveTrace(curve, figure, colourOf(curve.lr), picked >= 0));

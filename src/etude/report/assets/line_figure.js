@@ -4,7 +4,7 @@ function lineFigure(figure, box, { zoom, hidden, lit }) {
   const shown = figure.series.map((_, i) => i).filter((i) => !hidden.has(i));
   const counted = (shown.length > 0 ? shown : [...figure.series.keys()]).map((i) => figure.series[i]);
   const rows = figure.verticals.map(markRow);
-  const panels = stack(rows.length, false, narrowBox(box));
+  const panels = stack(rows.length, false, text(figure.yLabel), box);
   const x = zoom?.x ?? horizontalRange(figure, counted);
   const y = zoom?.y ?? verticalRange(figure, counted);
   const layout = {
@@ -12,7 +12,7 @@ function lineFigure(figure, box, { zoom, hidden, lit }) {
     xaxis: { ...axis(figure.logX, x, narrowBox(box) ? 5 : 9), title: axisTitle(text(figure.xLabel)) },
     yaxis: { ...axis(figure.logY, y, 7), domain: panels.main },
     yaxis3: rulerAxis(rows, panels),
-    annotations: [panelLabel(text(figure.yLabel), panels.main[1]), ...horizontalLabels(figure)],
+    annotations: [panelLabel(text(figure.yLabel), panels.main[1], box), ...horizontalLabels(figure)],
     shapes: straightLines(figure),
   };
   const lines = shown.flatMap((i) => lineTraces(figure.series[i], i, figure, lit === null || lit === i));

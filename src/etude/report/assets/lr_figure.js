@@ -5,7 +5,7 @@ const DETAILED = 6; // with more series than this, runs and intervals would hide
 
 function lrFigure(figure, box, { zoom, hidden, lit }) {
   const rows = rulerRows(figure);
-  const panels = stack(rows.length, figure.divergence !== null, narrowBox(box));
+  const panels = stack(rows.length, figure.divergence !== null, text(figure.yLabel), box);
   const x = zoom?.x ?? rangeOf([...figure.lrs, ...(figure.divergence?.lrs ?? []), ...(figure.edge ?? []), ...figure.marks.map((mark) => mark.value)], true);
   const shown = figure.series.map((_, i) => i).filter((i) => !hidden.has(i));
   const whole = valueRange(figure, shown);
@@ -19,7 +19,7 @@ function lrFigure(figure, box, { zoom, hidden, lit }) {
     },
     yaxis: { ...axis(figure.logY, y, 7), domain: panels.main, ...allowed(whole) },
     yaxis3: rulerAxis(rows, panels),
-    annotations: [panelLabel(text(figure.yLabel), panels.main[1])],
+    annotations: [panelLabel(text(figure.yLabel), panels.main[1], box)],
     shapes: verticals(figure, panels, whole),
   };
   if (strip) {
@@ -27,7 +27,7 @@ function lrFigure(figure, box, { zoom, hidden, lit }) {
       ...axis(false, [-0.08, 1.08], 3), domain: strip, fixedrange: true, tickmode: "array",
       tickvals: [0, 0.5, 1], ticktext: ["0", "0.5", "1"],
     };
-    layout.annotations.push(panelLabel(word("axis.divergence"), strip[1]));
+    layout.annotations.push(panelLabel(word("axis.divergence"), strip[1], box));
   }
   const clamp = clampTo(whole, figure.logY);
   const lrs = figure.lrs.map((_, l) => figure.series.some((series) => series.mean[l] !== null));

@@ -150,10 +150,12 @@ function baseLayout(box, height, margin) {
   };
 }
 
-// A label at the top left of a panel reads better than a turned one beside it.
-const panelLabel = (label, top) => ({
-  text: plain(label), x: 0, y: top, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 3,
-  showarrow: false, font: { size: 12.5, color: css("--soft") },
+// A label at the top left of a panel reads better than a turned one beside it; on a phone it may need a second line.
+const labelLines = (label, box) => wrapped(label, (state.printing ? 660 : box.clientWidth) - 60, 2);
+const labelRoom = (label, box) => 16 * (labelLines(label, box).length - 1);
+const panelLabel = (label, top, box) => ({
+  text: labelLines(label, box).map(plain).join("<br>"), x: 0, y: top, xref: "paper", yref: "paper", xanchor: "left", align: "left",
+  yanchor: "bottom", yshift: 3, showarrow: false, font: { size: 12.5, color: css("--soft") },
 });
 
 // A label inside a panel, on a veil of paper so that the curves below do not cross it.

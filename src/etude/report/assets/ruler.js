@@ -2,10 +2,10 @@
 
 const ROW = 21;
 
-function stack(rows, hasStrip, narrow) {
+function stack(rows, hasStrip, label, box) {
   const margin = { l: 56, r: 14, t: 14, b: 48 };
-  const [ruler, main, strip] = [rows * ROW, narrow || state.printing ? 250 : 320, hasStrip ? 58 : 0];
-  const [above, between] = [28, hasStrip ? 30 : 0];
+  const [ruler, main, strip] = [rows * ROW, narrowBox(box) || state.printing ? 250 : 320, hasStrip ? 58 : 0];
+  const [above, between] = [28 + labelRoom(label, box), hasStrip ? 30 : 0];
   const inner = ruler + above + main + between + strip;
   const at = (top) => 1 - top / inner;
   return {

@@ -13,7 +13,7 @@ function surfaceFigure(figure, box, entry) {
   const view = { x: entry.zoom?.x ?? range(figure.x), y: entry.zoom?.y ?? range(figure.y), narrow };
   const layout = { ...baseLayout(box, height + margin.t + margin.b, margin), annotations: [], shapes: [] };
   panels.forEach((panel) => addSurfacePanel(layout, panel, { figure, view }));
-  layout.annotations.push(panelLabel(text(figure.yLabel), 1));
+  layout.annotations.push(panelLabel(text(figure.yLabel), 1, box));
   const data = paths.flatMap((path, i) => {
     const place = { xaxis: `x${panels[i].suffix}`, yaxis: `y${panels[i].suffix}` };
     return [{ ...contours(figure, entry), ...place }, ...pathTraces(path, entry, figure).map((trace) => ({ ...trace, ...place }))];
