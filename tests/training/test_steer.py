@@ -26,6 +26,7 @@ from etude.training.engine import Engine, make_gradients
 from etude.training.lanes import Lanes, start_lanes
 from etude.training.measures import AppliedRate, GradientCosine, UpdateNorm
 from etude.training.rules import SGD, Adam
+from etude.training.steer import steer
 from etude.training.train import train
 
 STEPS = 60
@@ -222,3 +223,18 @@ def test_a_controller_that_reads_what_the_task_does_not_have_is_refused(
         SpecError, match="cannot read validation_f1: this task's evaluations have train_loss, train_acc"
     ):
         trained(task_of("mlp"), [spec_of(0.1, controller=Plateau("validation_f1"))])
+
+
+@pytest.mark.parametrize("control", CONTROLLERS, ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("value", [1e300, -1e300, math.inf, math.nan])
+def test_a_reading_beyond_all_numbers_is_no_warning(
+    task_of: Callable[[str], Task], spec_of: Callable[..., RunSpec], control: Controller, value: float
+) -> None:
+    lanes = start_lanes([spec_of(0.1, controller=control), spec_of(0.2, controller=control)], task_of("mlp"))
+    healthy = {name: np.array([1.0, 1.0]) for name in control.reads}
+    steer(lanes, healthy)
+    steer(lanes, {name: np.array([value, 1.0]) for name in control.reads})
+    alone = start_lanes([spec_of(0.2, controller=control)], task_of("mlp"))
+    for _ in range(2):
+        steer(alone, {name: np.array([1.0]) for name in control.reads})
+    assert lanes.multiplier[1] == alone.multiplier[0]

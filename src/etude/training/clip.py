@@ -17,7 +17,7 @@ def clip_(grads: Params, limits: Tensor) -> Tensor:
     .. math:: g \leftarrow g \cdot \min\left(1, \frac{c}{\lVert g \rVert + 10^{-6}}\right)
 
     with c from ``limits`` and the norm taken over all parameters of a lane. The guard is the one of
-    ``torch.nn.utils.clip_grad_norm_``, so that both clip to the same bits.
+    ``torch.nn.utils.clip_grad_norm_``, so that both clip alike.
 
     Args:
         grads: Gradients, each of shape (K, ...).

@@ -80,9 +80,11 @@ def rates_of(lanes: Lanes, lr: NDArray[np.float64]) -> Params:
     Returns:
         Tensors of shape (..., K, 1, ..., 1), one for each parameter, in the parameters' dtype; computed in float64.
     """
-
-    def rates(name: str, p: Tensor) -> Tensor:
+    scaled: dict[tuple[float, torch.dtype], Tensor] = {}
+    rates = {}
+    for name, p in lanes.params.items():
         scale = prod(s for pattern, s in lanes.shared.group_scales if fnmatchcase(name, pattern))
-        return torch.as_tensor(lr * scale).to(p).view(*lr.shape, *[1] * (p.dim() - 1))
-
-    return {name: rates(name, p) for name, p in lanes.params.items()}
+        if (scale, p.dtype) not in scaled:
+            scaled[scale, p.dtype] = torch.as_tensor(lr * scale).to(p)
+        rates[name] = scaled[scale, p.dtype].view(*lr.shape, *[1] * (p.dim() - 1))
+    return rates

@@ -57,7 +57,8 @@ def steer(lanes: Lanes, reading: Mapping[str, PerLane]) -> None:
         peaks = np.array([spec.peak_lr for spec in specs])
         rows = slice(row, row := row + len(peaks))
         state = {name: value[rows] for name, value in lanes.control.items()} or own.init(peaks)
-        multiplier, state = own.update(state, {name: value[rows] for name, value in reading.items()})
+        with np.errstate(all="ignore"):  # a lane that diverges is data
+            multiplier, state = own.update(state, {name: value[rows] for name, value in reading.items()})
         multipliers.append(multiplier)
         states.append(state)
     lanes.multiplier = np.concatenate(multipliers)
