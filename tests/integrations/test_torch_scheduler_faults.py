@@ -12,8 +12,10 @@ from torch.optim.lr_scheduler import (
     CyclicLR,
     ExponentialLR,
     LambdaLR,
+    LinearLR,
     LRScheduler,
     OneCycleLR,
+    SequentialLR,
 )
 
 from etude.core.errors import SpecError
@@ -113,6 +115,36 @@ def test_the_state_alone_brings_the_learning_rate_back_and_torchs_exponential_ne
     assert resumed(lambda o: ScheduledLR(o, Exponential(10, 0.5))) == pytest.approx(right, rel=1e-12)
     theirs = resumed(lambda o: ExponentialLR(o, 0.5))
     assert theirs == pytest.approx(right if optimizer_loaded else 0.05, rel=1e-12)
+
+
+@pytest.mark.parametrize("optimizer_last", [True, False])
+def test_the_order_of_loading_does_not_matter_and_torchs_chain_is_lost_when_it_is_made_on_a_loaded_optimizer(
+    optimizer_last: bool,
+) -> None:
+    def theirs(optimizer: torch.optim.Optimizer) -> LRScheduler:
+        parts = [LinearLR(optimizer, 0.1, 1.0, 10), CosineAnnealingLR(optimizer, 90)]
+        return SequentialLR(optimizer, parts, [10])
+
+    def resumed(make: Callable[[torch.optim.Optimizer], LRScheduler]) -> tuple[float, float]:
+        optimizer = sgd()
+        scheduler = make(optimizer)
+        train(optimizer, scheduler, 5)
+        saved, last = scheduler.state_dict(), optimizer.state_dict()
+        again = sgd()
+        if not optimizer_last:
+            again.load_state_dict(last)
+        going_on = make(again)
+        going_on.load_state_dict(saved)
+        if optimizer_last:
+            again.load_state_dict(last)
+        train(again, going_on, 1)
+        train(optimizer, scheduler, 1)
+        return lr_of(again), lr_of(optimizer)
+
+    there, straight = resumed(lambda o: ScheduledLR(o, chain(warmup(10), Cosine(1.0, 0.0, 90))))
+    assert there == straight
+    there, straight = resumed(theirs)
+    assert (there == pytest.approx(straight)) == optimizer_last
 
 
 def test_a_state_saved_between_the_update_and_the_schedulers_step_loses_no_step() -> None:
@@ -215,6 +247,32 @@ def test_calls_in_the_wrong_order_or_too_often_still_play_every_step_once() -> N
     assert played == [plan(t) for t in range(5)]
 
 
+def test_the_first_update_has_the_first_value_and_torchs_loses_it_when_the_scheduler_steps_first() -> None:
+    def first(scheduler_of: Callable[[torch.optim.Optimizer], LRScheduler]) -> list[float]:
+        optimizer = sgd(1.0)
+        scheduler = scheduler_of(optimizer)
+        played = []
+        for _ in range(3):
+            scheduler.step()
+            played.append(lr_of(optimizer))
+            optimizer.step()
+        return played
+
+    plan = warmup(4)
+    assert first(lambda o: ScheduledLR(o, plan)) == [plan(t) for t in range(3)]
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        assert first(lambda o: LambdaLR(o, plan)) == [plan(t) for t in range(1, 4)]
+
+
+def test_a_linear_warmup_starts_above_zero_and_torchs_refuses_to_start_at_zero_or_holds_back_a_whole_step() -> None:
+    optimizer, theirs = sgd(1.0), sgd(1.0)
+    ours = train(optimizer, ScheduledLR(optimizer, chain(warmup(4), Constant(4))), 5)
+    assert ours == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert train(theirs, LinearLR(theirs, 0.25, 1.0, 4), 5) == pytest.approx([0.25, 0.4375, 0.625, 0.8125, 1.0])
+    with pytest.raises(ValueError, match="Starting multiplicative factor"):
+        LinearLR(sgd(1.0), 0.0, 1.0, 4)
+
+
 def test_a_jump_to_a_given_step_is_obeyed_without_a_warning() -> None:
     optimizer = sgd(1.0)
     scheduler = ScheduledLR(optimizer, Linear(1.0, 0.0, 10))
@@ -233,6 +291,23 @@ def test_each_group_has_its_own_scale_and_its_own_schedule() -> None:
         assert [lr_of(optimizer, g) for g in (0, 1)] == [0.5 * plans[0](t), 0.01 * plans[1](t)]
         optimizer.step()
         scheduler.step()
+
+
+def test_torchs_lambdas_also_differ_by_group_but_its_other_families_have_one_shape_for_all() -> None:
+    def groups() -> torch.optim.Optimizer:
+        return torch.optim.SGD([{"params": [torch.ones(1)], "lr": 0.5}, {"params": [torch.ones(1)], "lr": 0.01}])
+
+    plans = [Linear(1.0, 0.0, 6), chain(warmup(3), Constant(3))]
+    ours, theirs = groups(), groups()
+    scheduler, reference = ScheduledLR(ours, plans), LambdaLR(theirs, plans)
+    for _ in range(5):
+        assert [lr_of(ours, g) for g in (0, 1)] == [lr_of(theirs, g) for g in (0, 1)]
+        for stepping in (ours, theirs, scheduler, reference):
+            stepping.step()
+    one_shape = CosineAnnealingLR(ours := groups(), T_max=[6, 3])
+    ours.step()
+    with pytest.raises(TypeError):
+        one_shape.step()
 
 
 @pytest.mark.parametrize("through_scheduler", [True, False])
