@@ -28,7 +28,7 @@ from etude.training.measures.recurrent import HiddenGradients
 from etude.training.measures.units import UnitCosine, Units
 from etude.training.points import point_of
 from etude.training.probes.angular import angle
-from etude.training.probes.curvature import adam_preconditioner, line_probe, preconditioned_sharpness
+from etude.training.probes.curvature import adam_preconditioner, line_probe, model_sharpness
 from etude.training.probes.depth import depth_profile
 from etude.training.probes.noise_scale import gradient_noise
 from etude.training.probes.recurrent import hidden_gradients
@@ -163,11 +163,11 @@ def test_preconditioned_sharpness_is_that_of_adams_own_denominator() -> None:
     lanes, point, model = at_some_point(own)
     found = PreconditionedSharpness(examples=24).at_point(point)
     x, y = own.examples("train", 24)
-    P = [
-        adam_preconditioner(lanes.state[n]["second"][1], STEPS, 0.9, 0.999, 1e-8) / (1 - 0.9**STEPS)
+    P = {
+        n: adam_preconditioner(lanes.state[n]["second"][1], STEPS, 0.9, 0.999, 1e-8) / (1 - 0.9**STEPS)
         for n, _ in model.named_parameters()
-    ]
-    value, _ = preconditioned_sharpness(lambda: own.loss(model(x), y), list(model.parameters()), P)
+    }
+    value, _ = model_sharpness(model, lambda: own.loss(model(x), y), P)
     assert found["preconditioned_sharpness"][1] == pytest.approx(value, rel=1e-6)
     _, traces = trained(own, [spec(0.01, (PreconditionedSharpness(examples=24),))])
     assert np.isnan(traces[0]["preconditioned_sharpness"]).tolist() == [True, False, False]

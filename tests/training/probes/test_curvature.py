@@ -14,7 +14,7 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 
 from etude.tasks.models import mlp
-from etude.training.probes.curvature import adam_preconditioner, line_probe, preconditioned_sharpness
+from etude.training.probes.curvature import adam_preconditioner, line_probe, model_sharpness
 
 Weights = dict[str, Tensor]
 
@@ -125,9 +125,10 @@ def test_preconditioned_sharpness_is_the_top_eigenvalue_of_the_scaled_dense_hess
     model, loss, _, H = small()
     p = torch.rand(len(H), generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 0.01
     expected = float(torch.linalg.eigvalsh(H / (p[:, None] * p[None, :]).sqrt())[-1])
-    shapes = [w.shape for w in model.parameters()]
-    parts = [part.view(s) for part, s in zip(torch.split(p, [s.numel() for s in shapes]), shapes, strict=True)]
-    value, error = preconditioned_sharpness(loss, list(model.parameters()), parts)
+    shapes = {name: w.shape for name, w in model.named_parameters()}
+    parts = torch.split(p, [s.numel() for s in shapes.values()])
+    named = {name: part.view(s) for (name, s), part in zip(shapes.items(), parts, strict=True)}
+    value, error = model_sharpness(model, loss, named)
     assert value == pytest.approx(expected, rel=2e-3)
     assert abs(value - expected) <= error + 1e-9
 
@@ -148,11 +149,20 @@ def test_the_preconditioner_is_the_one_that_torch_divides_by() -> None:
 def test_averaged_momentum_diverges_just_beyond_38_over_eta(share: float, grows: bool) -> None:
     """With a fixed preconditioner on a quadratic, the edge of Adam is (2 + 2β₁)/((1 − β₁) η) in its own coordinates."""
     h, p, lr = torch.tensor([3.0, 0.5]).double(), torch.tensor([0.2, 4.0]).double(), 0.7
-    w = torch.ones(2, dtype=torch.float64, requires_grad=True)
-    edge, _ = preconditioned_sharpness(lambda: 0.5 * (h * w**2).sum(), [w], [p])
+    w = nn.ParameterDict({"w": torch.ones(2, dtype=torch.float64)})
+    edge, _ = model_sharpness(w, lambda: 0.5 * (h * w["w"] ** 2).sum(), {"w": p})
     h = h * share * 38 / (lr * edge)
     position, momentum = torch.ones(2).double(), torch.zeros(2).double()
     for _ in range(4000):
         momentum = 0.9 * momentum + 0.1 * h * position
         position = position - lr * momentum / p
     assert bool(position.norm() > 1e3) is grows
+
+
+def test_sharpness_leaves_no_trace(moody: nn.Module, batch: tuple, unchanged: Callable) -> None:
+    x, y = batch
+    with unchanged(moody):
+        value, _ = model_sharpness(moody, lambda: nn.functional.cross_entropy(moody(x), y))
+    assert math.isfinite(value)
+    with unchanged(moody), pytest.raises(ZeroDivisionError):
+        model_sharpness(moody, lambda: moody(x).sum() / (1 // 0))

@@ -101,30 +101,21 @@ class PreconditionedSharpness:
     def at_point(self, point: Point) -> Columns:
         """Eigenvalues and bounds on their errors, (K,) each."""
         from etude.training.effective import effective_rates
+        from etude.training.probes.curvature import model_sharpness
 
         x, y = probe_examples(point, self.examples)
         found = effective_rates(point.rule, point.state, point.rates, max(point.step, 1))
         rates = {name: e.rate.expand_as(point.params[name]) for name, e in found.items()}
 
         def read(module: nn.Module, row: int) -> dict[str, float]:
-            scales = {name: rate[row] / float(point.lr[row]) for name, rate in rates.items()}
-            value, error = (float("nan"),) * 2 if point.step == 0 else _sharpness(point, module, scales, x, y)
+            value = error = float("nan")
+            if point.step:
+                module.eval()
+                P = {name: float(point.lr[row]) / rate[row] for name, rate in rates.items()}
+                value, error = model_sharpness(module, lambda: point.task.loss(module(x), y), P)
             return {"preconditioned_sharpness": value, "preconditioned_sharpness_error": error}
 
         return look(point, read)
-
-
-def _sharpness(point: Point, module: nn.Module, inverse: Params, x: Tensor, y: Tensor) -> tuple[float, float]:
-    import torch
-
-    from etude.training.probes.curvature import preconditioned_sharpness
-
-    module.eval()
-    named = {name: p for name, p in module.named_parameters() if name in inverse}
-    with torch.enable_grad():
-        return preconditioned_sharpness(
-            lambda: point.task.loss(module(x), y), list(named.values()), [1 / inverse[name] for name in named]
-        )
 
 
 def _line(point: Point, module: nn.Module, before: Params, after: Params, x: Tensor, y: Tensor) -> Line:

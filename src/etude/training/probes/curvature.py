@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -89,20 +89,20 @@ def line_probe(
     return Line(losses[0], 4 * half - full, 2 * full - 4 * half, resolution)
 
 
-def preconditioned_sharpness(
-    loss: Callable[[], Tensor], params: Sequence[Tensor], preconditioner: Sequence[Tensor]
+def model_sharpness(
+    module: nn.Module, loss: Callable[[], Tensor], preconditioner: Mapping[str, Tensor] | None = None
 ) -> tuple[float, float]:
-    r"""Largest eigenvalue of the Hessian in the coordinates that a preconditioned optimizer descends in.
+    r"""Largest eigenvalue of the Hessian, as it is or in the coordinates that a preconditioned optimizer descends in.
 
     .. math:: \lambda_{\max}(P^{-1/2} H P^{-1/2})
 
     for updates −η P⁻¹m with a diagonal P. The edge of stability is at 2/η without momentum, and at (2 + 2β₁)/((1 − β₁) η) with
-    the averaged momentum of Adam, which is 38/η at β₁ = 0.9.
+    the averaged momentum of Adam, which is 38/η at β₁ = 0.9. The module is left as it was.
 
     Args:
-        loss: Computes the scalar loss at the current parameters; must be differentiable twice.
-        params: The parameters.
-        preconditioner: P > 0, shaped like the parameters; of Adam, see ``adam_preconditioner``.
+        module: The model, run in the mode it is in.
+        loss: Computes the scalar loss; must be differentiable twice.
+        preconditioner: P > 0 by parameter name; of Adam, see ``adam_preconditioner``. ``None`` stands for ones.
 
     Returns:
         The eigenvalue and a bound on its error, as ``sharpness``.
@@ -111,12 +111,19 @@ def preconditioned_sharpness(
         Cohen et al. (2022), Adaptive gradient methods at the edge of stability, eq. 3. arXiv:2207.14484.
 
     Example:
-        >>> w = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-        >>> h, p = torch.tensor([8.0, 3.0]), torch.tensor([4.0, 1.0], dtype=torch.float64)
-        >>> round(preconditioned_sharpness(lambda: 0.5 * (h * w**2).sum(), [w], [p])[0], 9)
+        >>> point = nn.ParameterDict({"w": torch.zeros(2, dtype=torch.float64)})
+        >>> def loss():
+        ...     return 0.5 * (torch.tensor([8.0, 3.0]) * point["w"] ** 2).sum()
+        >>> round(model_sharpness(point, loss)[0], 9)
+        8.0
+        >>> round(model_sharpness(point, loss, {"w": torch.tensor([4.0, 1.0])})[0], 9)
         3.0
     """
-    return sharpness(loss, params, [p.rsqrt() for p in preconditioner])
+    # On a GPU, torch's fused recurrent layers cannot be differentiated twice, those it writes out itself can.
+    with isolated(module) as copies, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        used = {name: p for name, p in copies.items() if p.requires_grad}
+        scale = None if preconditioner is None else [preconditioner[n].to(p).rsqrt() for n, p in used.items()]
+        return sharpness(loss, list(used.values()), scale)
 
 
 def adam_preconditioner(second: Tensor, steps: int, beta1: float, beta2: float, eps: float) -> Tensor:

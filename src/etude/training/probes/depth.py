@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from etude.training.probes.growth import Growth, log_growth
 from etude.training.probes.isolated import isolated
+from etude.training.probes.places import Place, followed
 
 
 @final
@@ -68,13 +69,12 @@ def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> Profile:
         >>> depth_profile(model, lambda: model(torch.ones(1, 1)).sum())
         Profile(layers=('0', '1'), activations=(1.0, 2.0), deltas=(10.0, 1.0))
     """
-    with isolated(module) as parameters:
-        watch = _Watch({id(p): name.removesuffix(".weight") for name, p in parameters.items()})
-        with torch.enable_grad():
-            with watch:
-                value = loss()
-            outputs = [z for layer in watch.layers.values() for z in layer.outputs if z.requires_grad]
-            found = torch.autograd.grad(value, outputs, allow_unused=True) if value.requires_grad and outputs else ()
+    with isolated(module) as parameters, followed(module, parameters) as place, torch.enable_grad():
+        watch = _Watch(place)
+        with watch:
+            value = loss()
+        outputs = [z for layer in watch.layers.values() for z in layer.outputs if z.requires_grad]
+        found = torch.autograd.grad(value, outputs, allow_unused=True) if value.requires_grad and outputs else ()
     gradients = {id(z): g for z, g in zip(outputs, found, strict=True) if g is not None}
     names = tuple(watch.layers)
     layers = watch.layers.values()
@@ -93,15 +93,16 @@ class _Layer:
 class _Watch(TorchFunctionMode):
     """Keeps what enters and what leaves every weighted layer."""
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
         self.layers: dict[str, _Layer] = {}
-        self._names = names
+        self._place = place
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name = next((self._names[id(a)] for a in args if id(a) in self._names and a.dim() > 1), None)
-        entering = next((a for a in args if isinstance(a, Tensor) and id(a) not in self._names), None)
+        values = (*args, *(kwargs or {}).values())
+        name = self._place.weight(str(getattr(func, "__name__", "")), values)
+        entering = next((v for v in values if isinstance(v, Tensor) and not self._place.owns(v)), None)
         if name is None or entering is None or not _signal(entering) or not _signal(result):
             return result
         layer = self.layers.setdefault(name, _Layer())

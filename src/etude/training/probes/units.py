@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from etude.training.probes.isolated import isolated
+from etude.training.probes.places import Place, followed
 
 DEAD = 1e-3
 """A unit whose activation function is flatter than this on every example passes back less than a thousandth of its gradient.
@@ -76,9 +76,10 @@ def count_units(module: nn.Module, forward: Callable[[], object]) -> dict[str, L
         >>> count_units(layer, lambda: layer(torch.rand(1024, 1)))
         {'1': LayerUnits(units=2, dead=1.0, saturated=nan, saturates=False)}
     """
-    watch = _Watch()
-    with isolated(module), _named_calls(module, watch), watch, torch.no_grad():
-        forward()
+    with isolated(module) as parameters, followed(module, parameters) as place, torch.no_grad():
+        watch = _Watch(place)
+        with watch:
+            forward()
     return {name: tally.result() for name, tally in watch.tallies.items()}
 
 
@@ -127,24 +128,16 @@ class _Tally:
 
 
 @final
-@dataclass
-class _Place:
-    """Where the forward pass is: the modules entered, and the weight that was used last."""
-
-    modules: list[tuple[str, nn.Module]] = field(default_factory=list)
-    weight: int = 0
-    channels: int | None = None
-
-
-@final
 class _Watch(TorchFunctionMode):
     """Sees every call of a torch function and measures the slope of those that are activations."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
         self.tallies: dict[str, _Tally] = {}
-        self.place = _Place()
-        self._weights: dict[str, list[int]] = {}
+        self._place = place
+        self._last_weight = ""
+        self._channels: int | None = None
+        self._weights: dict[str, list[str]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -153,10 +146,10 @@ class _Watch(TorchFunctionMode):
             self._count(name, func, args, kwargs)
             return func(*args, **kwargs)
         result = func(*args, **kwargs)
-        weight = _weight(args)
+        weight = self._place.weight(name, (*args, *kwargs.values()))
         if weight is not None:
-            conv = name.startswith("conv")
-            self.place.weight, self.place.channels = id(weight), result.shape[1] if conv else None
+            self._last_weight = weight
+            self._channels = result.shape[1] if name.startswith("conv") else None
         return result
 
     def _count(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
@@ -164,7 +157,7 @@ class _Watch(TorchFunctionMode):
         rest = {key: value for key, value in kwargs.items() if key != "input"}
         with torch.enable_grad():
             (slope,) = torch.autograd.grad(func(z.clone(), *args[1:], **rest).sum(), z)
-        channels = z.dim() > 2 and z.shape[1] == self.place.channels
+        channels = z.dim() > 2 and z.shape[1] == self._channels
         by_unit = slope.movedim(1 if channels else -1, 0).flatten(1).abs()
         saturates = name in _STEEPEST and rest.get("min_val", -1.0) < 0  # ReLU6 is a hard tanh from 0 to 6
         label = self._label(name)
@@ -175,33 +168,11 @@ class _Watch(TorchFunctionMode):
         tally.finite &= bool(z.isfinite().all())
 
     def _label(self, function: str) -> str:
-        path, module = self.place.modules[-1] if self.place.modules else ("", None)
+        path, module = self._place.entered[-1]
         own = type(module).__module__ == "torch.nn.modules.activation"
         label = path if own else f"{path}.{function.strip('_')}".lstrip(".")
         weights = self._weights.setdefault(label, [])
-        if self.place.weight not in weights:
-            weights.append(self.place.weight)
-        index = weights.index(self.place.weight)
+        if self._last_weight not in weights:
+            weights.append(self._last_weight)
+        index = weights.index(self._last_weight)
         return f"{label}_{index}" if index else label
-
-
-def _weight(args: Any) -> nn.Parameter | None:
-    """The first weight, matrix or kernel, among a call's arguments."""
-    for arg in args:
-        for value in arg if isinstance(arg, list | tuple) else (arg,):
-            if isinstance(value, nn.Parameter) and value.dim() > 1:
-                return value
-    return None
-
-
-@contextmanager
-def _named_calls(module: nn.Module, watch: _Watch) -> Iterator[None]:
-    """Tell the watch which module is being called."""
-    entered = watch.place.modules
-    with ExitStack() as stack:
-        for name, part in module.named_modules():
-            enter = part.register_forward_pre_hook(lambda m, _, name=name: entered.append((name, m)), prepend=True)
-            leave = part.register_forward_hook(lambda *_: entered.pop() and None, always_call=True)
-            stack.callback(enter.remove)
-            stack.callback(leave.remove)
-        yield
