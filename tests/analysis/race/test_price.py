@@ -54,3 +54,20 @@ def test_a_diverged_run_counts_as_its_initial_loss(make_table: Make) -> None:
     losses[X >= 1] = np.nan
     arms = tune({"a": make_table(X, losses), "b": make_table(X, bowl(1))}, "validation_loss", SweepOptions())
     assert prices(arms).losses[0, 1] == pytest.approx(2.3)
+
+
+def test_a_price_that_one_seed_pays_gives_way_to_one_that_all_pay(make_table: Make) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1e-4, (7, 5))
+    fragile = bowl(-1, 5) + noise
+    fragile[X == 1, 0] = np.nan  # one seed diverges where b is best, and pays more than all others together
+    tables = {
+        "a": make_table(X, fragile),
+        "b": make_table(X, bowl(1, 5) + noise),
+        "c": make_table(X, bowl(0, 5) + noise),
+    }
+    found = prices(tune(tables, "validation_loss", SweepOptions()))
+    assert np.unravel_index(np.argmax(found.regret), (3, 3)) == (0, 1)
+    assert found.worst == (1, 0)
+    assert found.worst_interval is not None
+    assert found.worst_interval[0] > 0

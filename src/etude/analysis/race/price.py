@@ -30,8 +30,9 @@ class Prices:
         regret: (A, A) how much higher that is than at its own tuned peak; 0 on the diagonal.
         low: (A, A) lower end of the interval, differences paired over seeds, each for itself.
         high: (A, A) upper end.
-        worst: Row and column of the largest regret; ``None`` when none is known.
-        worst_interval: Of the largest regret, widened because it is the largest of many (Bonferroni).
+        worst: Row and column of the largest regret that is certainly positive, or of the largest when none is; ``None`` when
+            none is known.
+        worst_interval: Of that regret, widened because it is chosen among many (Bonferroni).
     """
 
     names: tuple[str, ...]
@@ -51,12 +52,7 @@ def prices(arms: Sequence[TunedArm], confidence: float = 0.95) -> Prices:
     regrets = read - np.asarray([arm.tuned for arm in arms])[:, None, :]
     ends = np.asarray([[t_interval(d, confidence) for d in row] for row in regrets])
     regret = regrets.mean(axis=2)
-    off = ~np.eye(len(arms), dtype=np.bool_) & np.isfinite(regret)
-    worst, interval = None, None
-    if off.any():
-        flat = int(np.argmax(np.where(off, regret, -np.inf)))
-        worst = (flat // len(arms), flat % len(arms))
-        interval = t_interval(regrets[worst], 1 - (1 - confidence) / int(off.sum()))
+    worst = _worst(regrets, confidence)
     return Prices(
         names=tuple(arm.name for arm in arms),
         lrs=lrs,
@@ -64,9 +60,23 @@ def prices(arms: Sequence[TunedArm], confidence: float = 0.95) -> Prices:
         regret=regret,
         low=ends[..., 0],
         high=ends[..., 1],
-        worst=worst,
-        worst_interval=interval,
+        worst=None if worst is None else worst[0],
+        worst_interval=None if worst is None else worst[1],
     )
+
+
+def _worst(regrets: Array, confidence: float) -> tuple[tuple[int, int], tuple[float, float]] | None:
+    """Row, column and interval of the largest regret (A, A, S) that is certainly positive, else of the largest.
+
+    The largest of all may belong to a pair of which a single seed diverged, which says little.
+    """
+    known = [(i, j) for i, j in np.ndindex(regrets.shape[:2]) if i != j and np.isfinite(regrets[i, j]).all()]
+    if not known:
+        return None
+    level = 1 - (1 - confidence) / len(known)
+    intervals = {cell: t_interval(regrets[cell], level) for cell in known}
+    cell = max(known, key=lambda cell: (intervals[cell][0] > 0, regrets[cell].mean()))
+    return cell, intervals[cell]
 
 
 def losses_at(table: SweepTable, metric: str, lr: float) -> Array:

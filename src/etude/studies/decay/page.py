@@ -152,7 +152,7 @@ def _rests_on(study: StoredStudy, found: Mapping[int, Race]) -> tuple[Message, .
     race = next(iter(found.values()))
     runs = len({run for sweep in study.sweeps for run in sweep.table.hashes})
     comparisons: dict[str, Value] = {"pairs": len(race.pairs), "all": sum(len(r.pairs) for r in found.values())}
-    notation = "; ".join(f"{name}: {text}" for name, text in FAMILIES.items())
+    notation = "; ".join(f"{name}: {text}" for name, text in FAMILIES.items() if name != text)
     return (
         Message("decay.rests.runs", {"runs": runs, "families": len(race.arms), "horizons": len(found)}),
         Message("decay.rests.families", {"families": notation}),
