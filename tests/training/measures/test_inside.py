@@ -36,17 +36,17 @@ from etude.training.probes.units import count_units
 from etude.training.rules import SGD, Adam
 from etude.training.train import train
 
-STEPS = 12
+STEPS = 8
 ALL: tuple[Measure, ...] = (
-    LineProbe(examples=24),
-    PreconditionedSharpness(examples=24),
-    NoiseScale(examples=32),
-    Units(examples=40),
-    UnitCosine(examples=24),
-    DepthProfile(examples=24),
-    HiddenGradients(examples=24, times=True),
+    LineProbe(examples=12),
+    PreconditionedSharpness(examples=6),
+    NoiseScale(examples=8),
+    Units(examples=12),
+    UnitCosine(examples=12),
+    DepthProfile(examples=12),
+    HiddenGradients(examples=12, times=True),
     AngularUpdate(),
-    AtEnd(ScaleInvariance(examples=24)),
+    AtEnd(ScaleInvariance(examples=12)),
 )
 MODELS: dict[str, tuple[Callable[[], nn.Module], Engine]] = {
     "mlp": (lambda: mlp(64, (16, 12), 10, "tanh"), Engine.STACK),
@@ -74,7 +74,7 @@ def spec(lr: float, measures: tuple[Measure, ...] = (), rule: Adam | SGD | None 
         steps=STEPS,
         batch_size=16,
         seed=3,
-        evaluate_every=6,
+        evaluate_every=4,
         measures=measures,
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class LineProbe:
-    r"""The loss on fixed examples along the update that the next batch makes, as a parabola.
+    r"""The loss on fixed examples along the update that the next batch makes, before clipping, as a parabola.
 
     .. math:: L(w + s u) \approx L_0 + b s + c s^2, \qquad q = -2c/b
 
