@@ -135,11 +135,14 @@ def _start(param: Tensor) -> State:
 
 def _move(y: Tensor, direction: Tensor, state: State, lr: Tensor, beta: float, unit: float = 1.0) -> None:
     """Step y and z along ``unit`` times the direction; x stays implied by both, which saves its memory."""
-    peak = state["peak"].copy_(state["peak"].maximum(lr))
+    import torch  # late, so that a stored rule can be read without torch
+
+    z, peak = state["z"], torch.maximum(state["peak"], lr, out=state["peak"])
     total = state["weight"].addcmul_(peak, peak)
-    share = peak.square().div_(total + (total == 0))
-    y.lerp_(state["z"], share).addcmul_(direction, lr * (beta * (1 - share) - 1), value=unit)
-    state["z"].addcmul_(direction, lr, value=-unit)
+    share = peak.square().div_(total).nan_to_num_(0.0)  # 0/0 while all learning rates were 0
+    stride = lr.mul(beta - 1).addcmul_(lr, share, value=-beta)
+    y.lerp_(z, share).addcmul_(direction, stride, value=unit)
+    z.addcmul_(direction, lr, value=-unit)
 
 
 def _check_beta(name: str, value: float) -> None:
