@@ -8,13 +8,14 @@ from etude.core.errors import SpecError
 from etude.studies.adaptive.etude import ADAPTIVE
 from etude.studies.convergence import CONVERGENCE
 from etude.studies.decay.etude import DECAY
+from etude.studies.descent.etude import DESCENT
 from etude.studies.etude import Etude
 from etude.studies.generalization import GENERALIZATION
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
 from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP)
+ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP)
 
 
 def etude_named(name: str) -> Etude:

@@ -29,8 +29,8 @@ BEND = 0.1
 for ever, which after a hundred steps is half of this; a curve that ends on a noise floor is far above."""
 
 
-STILL = 1e-4
-"""Share by which a quarter of a run must be lower than the one before to count as falling."""
+STILL = 0.1
+"""Share by which each of the last two quarters of a run must be lower than the one before to count as falling."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,9 @@ def fit_rate(losses: Array, minimum: float) -> Rate | Message:
 def falls(losses: Array, minimum: float) -> bool:
     """Whether a loss still falls towards its minimum when the run ends, or has arrived there.
 
-    It does when its largest value above the minimum in the last quarter is below that in the quarter before, or within
-    rounding. Beyond the edge a quadratic's loss grows; a logistic one ends in a cycle around the minimum, and stays level.
+    It does when its largest value above the minimum in each of the last two quarters is at most 90 % of that in the quarter
+    before, or within rounding. Beyond the edge a quadratic's loss grows; a logistic one settles to a cycle around the minimum,
+    which it may approach from above. A run too short to fall by a tenth in a quarter of its steps says nothing.
 
     Example:
         >>> falls(0.99 ** np.arange(100.0), 0.0), falls(1.01 ** np.arange(100.0), 0.0), falls(np.ones(100), 0.0)
@@ -109,9 +110,9 @@ def falls(losses: Array, minimum: float) -> bool:
     quarter = len(gaps) // 4
     if quarter == 0 or not np.isfinite(gaps).all():
         return False
-    before, last = gaps[-2 * quarter : -quarter].max(), gaps[-quarter:].max()
+    second, third, last = (gaps[-k * quarter :][:quarter].max() for k in (3, 2, 1))
     arrived = last <= max(ROUNDING * max(abs(minimum), gaps[0]), 1e-300)
-    return bool(arrived or last < (1 - STILL) * before)
+    return bool(arrived or (last <= (1 - STILL) * third and third <= (1 - STILL) * second))
 
 
 def steps_until(losses: Array, minimum: float, share: float) -> float:

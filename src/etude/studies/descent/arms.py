@@ -35,7 +35,10 @@ from etude.training.rules import SGD
 SHARES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.998, 1.002, 1.02, 1.05)
 """Learning rates in units of the edge in theory; they bracket the measured one to 0.4 %."""
 
-FEW_SHARES = (0.3, 0.6, 0.9, 0.99, 1.01, 1.05)
+LOGISTIC_SHARES = (0.2, 0.5, 0.65, 0.8, 0.9, 0.98, 0.998, 1.002, 1.02, 1.05)
+"""The same for logistic regression on drawn points, whose κ is small."""
+
+DIGITS_SHARES = (0.3, 0.6, 0.9, 0.99, 1.01)
 """The same for the digits, which take longer: to 2 %."""
 
 PLAY_SHARES = (0.03, 0.06, 0.12, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.03, 1.1)
@@ -48,7 +51,8 @@ BATCH = 8
 GAIN = 1e-6
 """Share of the initial loss above the minimum to which momentum's gain is counted in steps."""
 
-MAIN_STEPS, REGRESSION_STEPS, PLAY_STEPS, NOISY_STEPS = 1000, 400, 60, 4000
+MAIN_STEPS, PLAY_STEPS, NOISY_STEPS = 1000, 60, 1600
+REGRESSION_STEPS = {Method.GRADIENT_DESCENT: 400, Method.HEAVY_BALL: 240}
 NOISY_EVERY = 20
 """Steps between evaluations of the noisy runs, whose floor is a mean over evaluations."""
 
@@ -65,9 +69,9 @@ def make_arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> t
         arms += [_gain_arm(tasks, problems[name], method) for name in QUADRATICS if name != MAIN]
         for name in REGRESSIONS:
             beta = BEST[method](problems[name].bottom, problems[name].top).momentum
-            shares = FEW_SHARES if name.startswith("digits") else SHARES
+            shares = DIGITS_SHARES if name.startswith("digits") else LOGISTIC_SHARES
             lrs = _around(problems[name], method, beta, shares)
-            arms.append(_arm(tasks, problems[name], method, beta, lrs, REGRESSION_STEPS))
+            arms.append(_arm(tasks, problems[name], method, beta, lrs, REGRESSION_STEPS[method]))
         arms.append(_play_arm(tasks, problems[BOWL], method))
     return (*arms, *(_noisy_arm(tasks, beta) for beta in (0.0, USUAL_MOMENTUM)))
 
@@ -158,8 +162,8 @@ def _around(problem: Problem, method: Method, momentum: float, shares: tuple[flo
     best = BEST[method](problem.bottom, problem.top)
     lrs = [share * limit for share in shares]
     if abs(momentum - best.momentum) < 1e-9:
-        near = (0.97 * best.lr, 0.985 * best.lr, best.lr, math.sqrt(best.lr * 0.998 * limit))
-        lrs = [lr for lr in lrs if all(abs(lr / other - 1) > 2e-3 for other in near)] + list(near)
+        near = [0.985 * best.lr, best.lr, math.sqrt(best.lr * 0.998 * limit)]
+        lrs = [lr for lr in lrs if all(abs(lr / other - 1) > 2e-3 for other in near)] + near
     return tuple(sorted(_digits(lr) for lr in lrs))
 
 
