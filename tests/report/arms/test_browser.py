@@ -240,3 +240,25 @@ def test_the_print_holds_what_is_shown_and_no_controls(visit: Visit) -> None:
     assert not visit.page.locator("#toggles-lines [data-all]").first.is_visible()
     visit.page.evaluate("dispatchEvent(new Event('afterprint'))")
     visit.page.emulate_media(media="screen")
+
+
+def test_hostile_names_are_shown_and_never_run(chromium: Any, arms: Page, of: Any, tmp_path: Path) -> None:
+    hostile = "</script><img src=x onerror='window.pwned=1'> %{x} $x^2$ <b>b</b> {{ 7 }} 学习率"
+    race, lines, surface, bands, heat = (of(name) for name in ("race", "lines", "surface", "bands", "warmup"))
+    named = (
+        replace(race, arms=(replace(race.arms[0], name=hostile, note=hostile), *race.arms[1:])),
+        replace(lines, lines=tuple(replace(line, name=hostile) for line in lines.lines[:3]), verticals=()),
+        replace(surface, x_label=hostile, panels=tuple(replace(panel, name=hostile) for panel in surface.panels)),
+        replace(bands, panels=tuple(replace(panel, name=hostile) for panel in bands.panels)),
+        replace(heat, y=replace(heat.y, values=(hostile, "a", "b"))),
+    )
+    write_html(replace(arms, sections=(replace(arms.sections[0], figures=named),)), tmp_path / "report.html")
+    visit = Visit(chromium, tmp_path / "report.html")
+    assert visit.page.locator("#toggles-lines bdi").first.text_content() == hostile
+    assert hostile[:20] in visit.page.locator("#race .annotation-text").first.text_content()
+    for name in ("race", "lines", "bands", "warmup"):
+        visit.page.locator(f"#{name} .nsewdrag").first.hover()
+    visit.page.wait_for_timeout(200)
+    assert visit.page.evaluate("window.pwned") is None
+    assert visit.page.evaluate("document.querySelectorAll('main img, main b:not(.brand b)').length") == 0
+    assert visit.faults == []

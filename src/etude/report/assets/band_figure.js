@@ -11,16 +11,16 @@ function bandFigure(figure, box, { zoom, hidden }) {
   const values = shown.flatMap((panel) => [panel.quantiles[0], panel.quantiles[4]].flat());
   const y = zoom?.y ?? (figure.yLimits ? limitsToRange(figure.yLimits, figure.logY) : rangeOf(values, figure.logY));
   const layout = { ...baseLayout(box, height + margin.t + margin.b, margin), annotations: [], shapes: [] };
-  panels.forEach((panel) => addPanel(layout, panel, { figure, x, y, narrow: narrowBox(box) }));
+  panels.forEach((panel) => addPanel(layout, panel, { figure, x, y, box }));
   layout.annotations.push(panelLabel(text(figure.yLabel), 1, box), ...figure.horizontals.map((mark) =>
     onPaper(text(mark.label), figure.logY, mark.value, { x: panels[0].x[1], xref: "paper", xanchor: "right", yanchor: "bottom" })));
   return { data: shown.flatMap((panel, i) => bandTraces(panel, panels[i].suffix, figure)), layout };
 }
 
-function addPanel(layout, panel, { figure, x, y, narrow }) {
+function addPanel(layout, panel, { figure, x, y, box }) {
   layout[`xaxis${panel.suffix}`] = {
-    ...axis(false, x, narrow ? 3 : 4), domain: panel.x, anchor: `y${panel.suffix}`, showticklabels: panel.bottom,
-    ...(panel.bottom ? { title: axisTitle(word("axis.step")) } : {}), ...(panel.suffix ? { matches: "x" } : {}),
+    ...axis(false, x, narrowBox(box) ? 3 : 4), domain: panel.x, anchor: `y${panel.suffix}`, showticklabels: panel.bottom,
+    ...(panel.bottom ? { title: axisTitle(word("axis.step"), box) } : {}), ...(panel.suffix ? { matches: "x" } : {}),
   };
   layout[`yaxis${panel.suffix}`] = {
     ...axis(figure.logY, y, 5), domain: panel.y, anchor: `x${panel.suffix}`, showticklabels: panel.left,

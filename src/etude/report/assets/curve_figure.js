@@ -11,7 +11,7 @@ function curveFigure(figure, box, { zoom }) {
     ...baseLayout(box, narrowBox(box) ? 350 : 440, { l: 56, r: 14, t: 34 + labelRoom(text(figure.yLabel), box), b: 48 }),
     xaxis: {
       ...axis(false, zoom?.x ?? [0, last], narrowBox(box) ? 5 : 9),
-      title: axisTitle(word("axis.step")),
+      title: axisTitle(word("axis.step"), box),
     },
     yaxis: axis(figure.logY, zoom?.y ?? whole, 7),
     annotations: [panelLabel(text(figure.yLabel), 1, box)],

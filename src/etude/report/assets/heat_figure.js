@@ -9,12 +9,12 @@ function heatFigure(figure, box, { frame }) {
   const inner = width - left.margin - 14;
   const below = columnSpace(figure.x, inner);
   const height = figure.y.names ? figure.y.names.length * left.row : Math.max(240, Math.min(figure.y.numbers.length * 22, 420));
-  const margin = { l: left.margin, r: 14, t: 30 + labelRoom(text(figure.y.label), box), b: below.margin };
+  const margin = { l: left.margin, r: 14, t: 30 + labelRoom(text(figure.y.label), box), b: below.margin + labelRoom(text(figure.x.label), box) };
   const columns = cells(figure.x);
   const layout = {
     ...baseLayout(box, height + margin.t + margin.b, margin),
     dragmode: false,
-    xaxis: { ...heatAxis(columns.range), ...below.ticks, tickangle: below.angle, title: axisTitle(text(figure.x.label)) },
+    xaxis: { ...heatAxis(columns.range), ...below.ticks, tickangle: below.angle, title: axisTitle(text(figure.x.label), box) },
     yaxis: { ...heatAxis(figure.y.names ? [...rows.range].reverse() : rows.range), ...left.ticks },
     annotations: [panelLabel(text(figure.y.label), 1, box)],
     shapes: [...hatching(inner, height), ...shown.marks.flatMap(([row, column]) => framed(columns.edges, rows.edges, row, column))],

@@ -5,11 +5,12 @@ function lineFigure(figure, box, { zoom, hidden, lit }) {
   const counted = (shown.length > 0 ? shown : [...figure.series.keys()]).map((i) => figure.series[i]);
   const rows = figure.verticals.map(markRow);
   const panels = stack(rows.length, false, text(figure.yLabel), box);
+  const extra = labelRoom(text(figure.xLabel), box);
   const x = zoom?.x ?? horizontalRange(figure, counted);
   const y = zoom?.y ?? verticalRange(figure, counted);
   const layout = {
-    ...baseLayout(box, panels.height, panels.margin),
-    xaxis: { ...axis(figure.logX, x, narrowBox(box) ? 5 : 9), title: axisTitle(text(figure.xLabel)) },
+    ...baseLayout(box, panels.height + extra, { ...panels.margin, b: panels.margin.b + extra }),
+    xaxis: { ...axis(figure.logX, x, narrowBox(box) ? 5 : 9), title: axisTitle(text(figure.xLabel), box) },
     yaxis: { ...axis(figure.logY, y, 7), domain: panels.main },
     yaxis3: rulerAxis(rows, panels),
     annotations: [panelLabel(text(figure.yLabel), panels.main[1], box), ...horizontalLabels(figure)],

@@ -15,7 +15,7 @@ function lrFigure(figure, box, { zoom, hidden, lit }) {
     ...baseLayout(box, panels.height, panels.margin),
     xaxis: {
       ...axis(true, x, narrowBox(box) ? 6 : 9), anchor: strip ? "y2" : "y",
-      title: axisTitle(word("axis.lr")),
+      title: axisTitle(word("axis.lr"), box),
     },
     yaxis: { ...axis(figure.logY, y, 7), domain: panels.main, ...allowed(whole) },
     yaxis3: rulerAxis(rows, panels),

@@ -107,7 +107,7 @@ function axis(isLog, range, room) {
   return {
     type: isLog ? "log" : "linear",
     range,
-    ...(isLog && !narrow ? { tickmode: "array", ...logTicks(range, room) } : { nticks: room, exponentformat: "power" }),
+    ...(isLog ? { tickmode: "array", ...(narrow ? linearTicks(range.map((v) => 10 ** v), 5) : logTicks(range, room)) } : { nticks: room, exponentformat: "power" }),
     showgrid: true,
     gridcolor: css("--grid"),
     gridwidth: 1,
@@ -164,7 +164,7 @@ const onPaper = (label, isLog, y, place) => ({
   font: { color: css("--ink"), size: 12.5, weight: 600 }, ...place,
 });
 
-const axisTitle = (label) => ({ text: plain(label), font: { color: css("--soft") }, standoff: 8 });
+const axisTitle = (label, box) => ({ text: labelLines(label, box).map(plain).join("<br>"), font: { color: css("--soft") }, standoff: 8 });
 
 // Small multiples: domains of named panels in columns, each with room above it for its name, in a drawing of some height.
 function panelGrid(names, columns, inner, size) {

@@ -10,7 +10,7 @@ function surfaceFigure(figure, box, entry) {
   const paths = figure.panels.map((panel) => chosen(panel, framesOf(figure)[entry.frame]));
   const { height, panels } = panelGrid(paths.map((path, i) => surfaceName(figure.panels[i], path, entry)), columns, width, size);
   const range = ([first, ...rest]) => [first, rest.at(-1) ?? first];
-  const view = { x: entry.zoom?.x ?? range(figure.x), y: entry.zoom?.y ?? range(figure.y), narrow };
+  const view = { x: entry.zoom?.x ?? range(figure.x), y: entry.zoom?.y ?? range(figure.y), box };
   const layout = { ...baseLayout(box, height + margin.t + margin.b, margin), annotations: [], shapes: [] };
   panels.forEach((panel) => addSurfacePanel(layout, panel, { figure, view }));
   layout.annotations.push(panelLabel(text(figure.yLabel), 1, box));
@@ -42,8 +42,8 @@ const shownStep = (entry) => entry.step ?? stepsOf(entry.figure, entry.frame);
 
 function addSurfacePanel(layout, panel, { figure, view }) {
   layout[`xaxis${panel.suffix}`] = {
-    ...axis(false, view.x, view.narrow ? 4 : 6), showgrid: false, domain: panel.x, anchor: `y${panel.suffix}`, showticklabels: panel.bottom,
-    ...(panel.bottom ? { title: axisTitle(text(figure.xLabel)) } : {}), ...(panel.suffix ? { matches: "x" } : {}),
+    ...axis(false, view.x, narrowBox(view.box) ? 4 : 6), showgrid: false, domain: panel.x, anchor: `y${panel.suffix}`, showticklabels: panel.bottom,
+    ...(panel.bottom ? { title: axisTitle(text(figure.xLabel), view.box) } : {}), ...(panel.suffix ? { matches: "x" } : {}),
   };
   layout[`yaxis${panel.suffix}`] = {
     ...axis(false, view.y, 6), showgrid: false, domain: panel.y, anchor: `x${panel.suffix}`, showticklabels: panel.left,
