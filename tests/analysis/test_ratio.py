@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.ratio import ratio_of_means
+from etude.analysis.ratio import noise_scale, pooled_q, ratio_of_means
 
 
 def test_the_interval_covers_the_true_ratio_as_often_as_it_says() -> None:
@@ -58,3 +58,20 @@ def test_units_of_both_parts_only_rescale_the_answer(up: float, down: float) -> 
     scaled, ends = ratio_of_means(up * a, down * b)
     assert scaled == pytest.approx(value * up / down)
     assert ends == pytest.approx(sorted((low * up / down, high * up / down)))
+
+
+def test_q_of_updates_that_may_not_go_downhill_is_bounded_from_below_only() -> None:
+    slopes, curvatures = np.array([-1.0, 0.8, -0.5, 0.6, -0.2]), np.array([2.0, 2.2, 1.8, 2.1, 1.9])
+    q, (low, high) = pooled_q(slopes, curvatures)
+    assert 1 < low < q
+    assert high == np.inf
+    _, (low, high) = pooled_q(slopes - slopes.mean() + 0.05, curvatures)  # uphill on average, but not resolved
+    assert low > 1
+    assert high == np.inf
+
+
+def test_a_noise_scale_whose_signal_is_not_resolved_is_bounded_from_below_only() -> None:
+    scale, (low, high) = noise_scale(np.array([100.0, 110.0, 90.0, 95.0]), np.array([1.0, -0.5, 0.4, -1.2]))
+    assert scale < 0
+    assert low > 10
+    assert high == np.inf

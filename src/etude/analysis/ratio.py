@@ -18,11 +18,12 @@ def ratio_of_means(
 
     with v the sample (co)variances of the means. The mean of the ratios aᵢ/bᵢ is another number: it is biased by about the
     squared relative error of one bᵢ, whatever n. Where the mean denominator is not resolved from zero, the interval passes
-    through infinity; the part of it with the sign of ā is given, and ``inf`` as an end means "as far as anyone can tell".
+    through infinity; b̄ being positive in truth, the part of it with the sign of ā is given, and an infinite end means "as far
+    as anyone can tell".
 
     Args:
         numerators: a, (n,); pairs with a part that is not finite are left out.
-        denominators: b, (n,).
+        denominators: b, (n,); positive by nature, if not in every estimate.
         confidence: Of the interval.
 
     Returns:
@@ -47,6 +48,50 @@ def ratio_of_means(
     t2 = float(stdtrit(len(a) - 1, 0.5 + confidence / 2)) ** 2
     (vaa, vab), (_, vbb) = np.cov(a, b) / len(a)
     return value, _fieller(a.mean(), b.mean(), t2 * vaa, t2 * vab, t2 * vbb)
+
+
+def pooled_q(slopes: Array, curvatures: Array, confidence: float = 0.95) -> tuple[float, tuple[float, float]]:
+    r"""How long updates are, relative to the step to the bottom of the parabola along them, from several line probes.
+
+    .. math:: q = -2 \bar c / \bar b
+
+    Near 0 there is no curvature to feel; at 1 the average update ends at the bottom; at 2 as high as it began; beyond, higher. An
+    upper end at infinity: it cannot be said whether updates go downhill at all.
+
+    Args:
+        slopes: b of each probe, (n,).
+        curvatures: c of each probe, (n,).
+        confidence: Of the interval.
+
+    Example:
+        >>> q, (low, high) = pooled_q(np.array([-1.0, -1.1, -0.9]), np.array([0.5, 0.6, 0.4]))
+        >>> round(q, 3), low < 1 < high
+        (1.0, True)
+    """
+    return ratio_of_means(2 * curvatures, -slopes, confidence)
+
+
+def noise_scale(traces: Array, squares: Array, confidence: float = 0.95) -> tuple[float, tuple[float, float]]:
+    r"""The batch size at which noise and signal of the gradient balance, from several estimates of both.
+
+    .. math:: B_\mathrm{simple} = \overline{\mathrm{tr}\,\Sigma} / \overline{|G|^2}
+
+    An upper end at infinity: the signal is not resolved, and the scale may be anything above the lower end.
+
+    Args:
+        traces: Estimates of tr Σ, (n,).
+        squares: Estimates of |G|², (n,), single ones possibly negative.
+        confidence: Of the interval.
+
+    References:
+        McCandlish et al. (2018), An empirical model of large-batch training, eq. 2.9. arXiv:1812.06162.
+
+    Example:
+        >>> scale, _ = noise_scale(np.array([100.0, 110.0, 90.0]), np.array([1.0, -0.2, 2.2]))
+        >>> round(scale, 3)
+        100.0
+    """
+    return ratio_of_means(traces, squares, confidence)
 
 
 def _fieller(a: float, b: float, vaa: float, vab: float, vbb: float) -> tuple[float, float]:
