@@ -13,10 +13,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load
+from torch import nn
 
 from etude.core.record import to_plain
 from etude.storage.reader import StudyReader
+from etude.tasks.task import Task
+
+
+@pytest.fixture(scope="session")
+def small_task() -> Task:
+    """Three classes of points, learned by a handful of units: races over it take seconds."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(96, 6, generator=generator)
+    y = (x[:, 0] > 0.4).long() + (x[:, 1] > 0).long()
+
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    return Task("points", model, (x[:72], y[:72]), (x[72:], y[72:]))
+
 
 TINY = {"lr": "0.01:1:4", "seeds": 2, "steps": 40, "batch_size": 32}
 TINY_FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "40", "--batch-size", "32")

@@ -20,19 +20,19 @@ from etude.studies.spec import StudySpec
 METRIC: LossMetric = "validation_loss"
 """What decides the races, as for every choice that is meant for use."""
 
-WITHOUT, USUAL = "0 %", "10 %"
+WITHOUT, USUAL = "warmup(0%)", "warmup(10%)"
 
 LENGTHS = {
     WITHOUT: "cosine",
-    "2 %": "warmup(2%) > cosine",
-    "5 %": "warmup(5%) > cosine",
+    "warmup(2%)": "warmup(2%) > cosine",
+    "warmup(5%)": "warmup(5%) > cosine",
     USUAL: "warmup(10%) > cosine",
-    "20 %": "warmup(20%) > cosine",
-    "40 %": "warmup(40%) > cosine",
+    "warmup(20%)": "warmup(20%) > cosine",
+    "warmup(40%)": "warmup(40%) > cosine",
 }
 """Linear warm-ups of growing length, then the rest of the horizon for a cosine to zero."""
 
-SHARES = {WITHOUT: 0.0, "2 %": 2.0, "5 %": 5.0, USUAL: 10.0, "20 %": 20.0, "40 %": 40.0}
+SHARES = {WITHOUT: 0.0, "warmup(2%)": 2.0, "warmup(5%)": 5.0, USUAL: 10.0, "warmup(20%)": 20.0, "warmup(40%)": 40.0}
 """Their lengths [% of the horizon]."""
 
 SHAPES = {
