@@ -17,12 +17,12 @@ def fused_pays(param: Tensor) -> bool:
     return param.numel() >= FUSED_FROM * len(param) and param.device.type == "cpu" and param.is_contiguous()
 
 
-def each_lane(lr: Tensor, *tensors: Tensor) -> Iterator[tuple[float, list[list[Tensor]]]]:
+def each_lane(lr: Tensor, param: Tensor, grad: Tensor, *state: Tensor) -> Iterator[tuple[float, list[list[Tensor]]]]:
     """Learning rate of every lane, and its part of each tensor as the kernels want it, a list of one.
 
-    The kernels go through the memory in order whatever the strides are, so the tensors are made contiguous; only a
-    gradient may need it, and its copy is as good.
+    The kernels go through the memory in order, whatever the strides are. Weights and state are in order; a gradient may not
+    be, and its copy is as good.
     """
-    lanes = zip(*(tensor.contiguous().unbind() for tensor in tensors), strict=True)
+    lanes = zip(*(tensor.unbind() for tensor in (param, grad.contiguous(), *state)), strict=True)
     for rate, parts in zip(lr.flatten().tolist(), lanes, strict=True):
         yield rate, [[part] for part in parts]
