@@ -55,8 +55,8 @@ def pooled_q(slopes: Array, curvatures: Array, confidence: float = 0.95) -> tupl
 
     .. math:: q = -2 \bar c / \bar b
 
-    Near 0 there is no curvature to feel; at 1 the average update ends at the bottom; at 2 as high as it began; beyond, higher. An
-    upper end at infinity: it cannot be said whether updates go downhill at all.
+    Near 0 there is no curvature to feel; at 1 the average update ends at the bottom; at 2 as high as it began; beyond, higher.
+    An upper end at infinity: it cannot be said whether updates go downhill at all.
 
     Args:
         slopes: b of each probe, (n,).

@@ -67,6 +67,17 @@ def test_torchs_default_initialization_vanishes_at_the_rate_that_its_remedy_rest
     assert high - low < 0.1
 
 
+def test_data_and_output_have_no_say_in_the_slopes() -> None:
+    torch.manual_seed(0)
+    model = mlp(64, (32, 32, 32, 32), 10)
+    x, y = torch.randn(64, 64), torch.arange(64) % 10
+    found = depth_profile(model, lambda: functional.cross_entropy(model(x), y))
+    louder = depth_profile(model, lambda: 100 * functional.cross_entropy(model(x), y))
+    assert found.activation_growth.points == found.delta_growth.points == 4
+    assert found.delta_growth.rate == pytest.approx(math.log10(math.sqrt(6)), abs=0.1)
+    assert louder.delta_growth.rate == pytest.approx(found.delta_growth.rate, rel=1e-4)
+
+
 def test_kernels_and_functional_calls_are_layers_and_a_shared_weight_is_one() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:

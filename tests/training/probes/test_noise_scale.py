@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from etude.analysis.ratio import ratio_of_means
 from etude.core.errors import SpecError
 from etude.tasks.models import cnn, gru, mlp
+from etude.training.probes import noise_scale as probe
 from etude.training.probes.noise_scale import each_gradient, gradient_noise, two_batch_noise
 
 CE = nn.functional.cross_entropy
@@ -47,6 +48,22 @@ def test_gradients_are_those_that_backward_gives_one_by_one(
     model = MODELS[name]().double()
     found = torch.cat(list(each_gradient(model, CE, *images, batch)))
     assert torch.allclose(found, by_hand(model, *images, batch), rtol=1e-9, atol=1e-12)
+
+
+def test_chunks_and_unused_weights_change_nothing(
+    images: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    for make in (MODELS["mlp"], MODELS["gru"]):
+        model = make().double()
+        model.idle = nn.Parameter(torch.ones(3, dtype=torch.float64))
+        whole = torch.cat(list(each_gradient(model, CE, *images)))
+        monkeypatch.setattr(probe, "CHUNK_NUMBERS", 3 * whole.shape[1])
+        chunks = list(each_gradient(model, CE, *images))
+        monkeypatch.undo()
+        assert max(len(chunk) for chunk in chunks) <= 3
+        assert torch.allclose(torch.cat(chunks), whole, rtol=1e-9, atol=1e-12)
+        assert int((whole == 0).all(0).sum()) >= 3
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,14 @@ def test_a_weight_that_is_computed_first_has_the_name_of_its_layer(computed: Cal
     x = torch.randn(8, 4)
     assert depth_profile(model, lambda: model(x).sum()).layers == ("0", "2")
     assert {name: u.units for name, u in count_units(model, lambda: model(x)).items()} == {"1": 4, "1_1": 6}
+
+
+def test_a_scripted_model_shows_nothing_of_its_inside() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    assert count_units(model, lambda: model(torch.ones(2, 4))) == {}
+    assert depth_profile(model, lambda: model(torch.ones(2, 4)).sum()).layers == ()
 
 
 def test_a_module_entered_by_a_failing_pass_is_left(moody: nn.Module) -> None:

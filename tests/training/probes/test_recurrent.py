@@ -137,6 +137,14 @@ def test_looking_leaves_no_trace(moody: nn.Module, batch: tuple, unchanged: Call
     assert "forward" not in vars(moody.rnn)
 
 
+def test_a_forward_pass_that_someone_put_in_place_returns_there() -> None:
+    layer = nn.GRU(3, 4)
+    own = layer.forward
+    layer.forward = own
+    hidden_gradients(layer, lambda: layer(torch.randn(5, 2, 3))[0].sum())
+    assert vars(layer)["forward"] is own
+
+
 def test_a_built_in_task_is_measured() -> None:
     model = gru(1, 8, 10)
     assert len(hidden_gradients(model, lambda: model(torch.rand(4, 1, 8, 8)).square().mean())["gru"].norms) == 8

@@ -21,9 +21,9 @@ class DepthProfile:
     .. math:: z_l = W_l h_{l-1} + b_l, \quad h_l = \phi(z_l), \quad \delta_l = \partial L / \partial z_l
 
     Columns ``activation_rms/LAYER``, of h_{l−1}, which enters the layer; ``delta_rms/LAYER``, of δ_l; and the slopes of their
-    log₁₀ against l, ``activation_slope`` (the data left out) and ``delta_slope`` (positive where gradients vanish on their way
-    back), with standard errors from the scatter of the layers, ``activation_slope_error`` and ``delta_slope_error``. LAYER is
-    the name of a weight without the ending ``.weight``.
+    log₁₀ against l, ``activation_slope`` (without the data) and ``delta_slope`` (without the output; positive where gradients
+    vanish on their way back), with standard errors from the scatter of the layers, ``activation_slope_error`` and
+    ``delta_slope_error``. LAYER is the name of a weight without the ending ``.weight``.
 
     Attributes:
         examples: Training examples that L is the mean over: fixed, equal for all lanes.

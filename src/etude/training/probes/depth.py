@@ -42,9 +42,10 @@ class Profile:
     def delta_growth(self) -> Growth:
         """Powers of ten per layer by which δ grows towards the output: positive where it vanishes on its way back.
 
-        A ReLU network with torch's default initialization has log₁₀ √6 = 0.39.
+        The output, whose scale is the loss's and whose width is another, is left out. A ReLU network with torch's default
+        initialization has log₁₀ √6 = 0.39.
         """
-        return log_growth(self.deltas)
+        return log_growth(self.deltas[:-1])
 
 
 def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> Profile:
