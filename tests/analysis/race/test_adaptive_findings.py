@@ -16,7 +16,6 @@ from etude.report.catalogue import LANGUAGES, say
 
 Make = Callable[..., SweepTable]
 X = np.arange(-4.0, 5.0)
-STEPS = np.array([0.0, 50.0, 100.0])
 
 
 def bowl(centre: float, floor: float, seeds: int) -> np.ndarray:
@@ -32,9 +31,10 @@ def with_rates(table: SweepTable, spread: float, growth: float) -> SweepTable:
         own = []
         for seed, cell in enumerate(row):
             assert cell is not None
-            at = (1 + 0.01 * seed) * np.array([np.nan, 1.0, growth * (1 + 0.02 * seed)])
+            at = np.geomspace(1.0, growth * (1 + 0.02 * seed), len(cell.evaluations["step"]) - 1)
+            at = np.concatenate([[np.nan], at])
             columns = {f"effective_lr/{level}": at * np.exp(k) for level, k in zip(LEVELS, logs, strict=True)}
-            own.append(replace(cell, evaluations={"step": STEPS} | columns))
+            own.append(replace(cell, evaluations=cell.evaluations | columns))
         cells.append(tuple(own))
     return SweepTable(table.lrs, table.seeds, tuple(cells))
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from etude.analysis.race.effective import LEVELS, bands, drift, spread
 from etude.analysis.options import SweepOptions
+from etude.analysis.race.effective import LEVELS, SMALLEST, bands, drift, spread
 from etude.analysis.race.tuned import TunedArm, tune
 from etude.analysis.table import SweepTable
 from etude.core.trace import Trace
@@ -62,5 +62,14 @@ def test_what_was_not_measured_has_no_bands(arm: TunedArm) -> None:
 def test_a_quantile_that_is_no_number_gives_no_bands(arm: TunedArm) -> None:
     row = arm.table.cells[arm.optimum.index]
     assert row[0] is not None
-    row[0].evaluations["effective_lr/q05"][-1] = 0.0
+    row[0].evaluations["effective_lr/q05"][-1] = np.nan
     assert bands(arm, "effective_lr") is None
+
+
+def test_a_quantile_of_zero_counts_as_the_smallest_number(arm: TunedArm) -> None:
+    for cell in arm.table.cells[arm.optimum.index]:
+        assert cell is not None
+        cell.evaluations["effective_lr/q05"][:] = 0.0
+    found = bands(arm, "effective_lr")
+    assert found is not None
+    assert found.typical[:, 0] == pytest.approx(SMALLEST)

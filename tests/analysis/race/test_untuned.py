@@ -58,11 +58,11 @@ def test_what_was_not_run_near_its_default_is_left_out(make_table: Make) -> None
 
 def test_chance_alone_is_seldom_taken_for_a_price(make_valley: Callable[..., SweepTable]) -> None:
     """The tuned loss is the least of many, so a default as good as it looks worse; that must not be resolved."""
-    rng, races, false = np.random.default_rng(5), 200, 0
+    rng, races, false = np.random.default_rng(5), 60, 0
     for _ in range(races):
         levels = rng.normal(0, 0.02, 5)
         flat = {name: make_valley(rng, levels, curve=0.0) for name in "abcd"}
         arms = tune(flat, "validation_loss", OPTIONS)
         usual = {arm.name: float(arm.table.lrs[4]) for arm in arms}
         false += any(own.pair.resolved for own in regrets_at(arms, usual, 0.95))
-    assert false <= 0.08 * races
+    assert false <= 5  # of which 5 % are 3

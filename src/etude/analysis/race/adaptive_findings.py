@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude.analysis.answers import LOSS
-from etude.analysis.race.effective import Bands, Ratio, bands, drift, spread
 from etude.analysis.evidence import few_seeds
 from etude.analysis.plain import plain
+from etude.analysis.race.effective import Bands, Ratio, bands, drift, spread
 from etude.analysis.race.pairs import FEWEST_SEEDS
 from etude.analysis.race.reading import Race
 from etude.analysis.race.untuned import Untuned, regrets_at

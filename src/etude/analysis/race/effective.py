@@ -15,6 +15,9 @@ from etude.core.trace import Array
 
 LEVELS = ("q05", "q25", "q50", "q75", "q95")
 
+SMALLEST = 1e-12
+"""What counts as zero in a geometric mean: a mean gradient is exactly zero where a weight never had one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bands:
@@ -34,8 +37,8 @@ class Bands:
 
     @property
     def typical(self) -> Array:
-        """(E, 5) geometric means over seeds."""
-        return np.asarray(np.exp(np.log(self.quantiles).mean(axis=0)))
+        """(E, 5) geometric means over seeds, at least ``SMALLEST``."""
+        return np.asarray(np.exp(np.log(np.maximum(self.quantiles, SMALLEST)).mean(axis=0)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Ratio:
 def bands(arm: TunedArm, quantity: str) -> Bands | None:
     """The measured quantiles of ``"effective_lr"``, ``"first_moment"`` or ``"second_moment"``.
 
-    ``None`` where they were not measured, where a seed diverged, and where one is not a positive number.
+    ``None`` where they were not measured, where a seed diverged, and where one is negative or no number.
     """
     cells = [cell for cell in arm.table.cells[arm.optimum.index] if cell is not None]
     columns = [f"{quantity}/{level}" for level in LEVELS]
@@ -65,20 +68,20 @@ def bands(arm: TunedArm, quantity: str) -> Bands | None:
     # Before the first step there are no moments.
     known = steps > 0
     steps, quantiles = steps[known], quantiles[:, known]
-    if not len(steps) or not (np.isfinite(quantiles).all() and (quantiles > 0).all()):
+    if not len(steps) or not (np.isfinite(quantiles).all() and (quantiles >= 0).all()):
         return None
     return Bands(arm.name, arm.lr, steps, quantiles)
 
 
 def spread(found: Bands, confidence: float, low: str = "q05", high: str = "q95") -> Ratio:
     """How many times the high quantile is the low one, at the end of training."""
-    end = np.log(found.quantiles[:, -1])
+    end = np.log(np.maximum(found.quantiles[:, -1], SMALLEST))
     return _ratio(end[:, LEVELS.index(high)] - end[:, LEVELS.index(low)], confidence)
 
 
 def drift(found: Bands, confidence: float) -> Ratio:
     """How many times the median at the end of training is the median at the first measurement after a step."""
-    median = np.log(found.quantiles[:, :, LEVELS.index("q50")])
+    median = np.log(np.maximum(found.quantiles[:, :, LEVELS.index("q50")], SMALLEST))
     return _ratio(median[:, -1] - median[:, 0], confidence)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from etude.analysis.adaptive_findings import drift_of_rates, spread_of_rates, usual_rates, without_tuning
 from etude.analysis.options import LossMetric
+from etude.analysis.race.adaptive_findings import drift_of_rates, spread_of_rates, usual_rates, without_tuning
 from etude.analysis.race.findings import apart, fair, fastest, forgiving, winner
 from etude.analysis.race.reading import Race, read_race
 from etude.core.errors import SpecError

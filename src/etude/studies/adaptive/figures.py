@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from etude.analysis.adaptive_findings import measured_bands
-from etude.analysis.effective import Bands, bands
+from etude.analysis.race.adaptive_findings import measured_bands
 from etude.analysis.race.cliques import cliques
+from etude.analysis.race.effective import Bands, bands
 from etude.analysis.race.reading import Race
 from etude.analysis.race.untuned import regrets_at
 from etude.analysis.statistics import means
@@ -16,8 +16,17 @@ from etude.core.message import Message
 from etude.report.figures import Arm, BandFigure, BandPanel, Line, LineFigure, RaceFigure
 from etude.report.page import Cell, Column, Table
 
-OCTAVES_SHOWN = 6.0
-"""On either side of the best: a factor of 64, beyond which no default is wrong."""
+OCTAVES_SHOWN = 5.0
+"""On either side of the best: a factor of 32, about as wrong as usual learning rates are."""
+
+REGRET_SHOWN = 0.25
+"""Share of the descent up to which valleys are drawn; above it they all look like walls."""
+
+MOMENTS_SHOWN = 1e-3
+"""How far below the smallest median moments are drawn, as a share of it."""
+
+FIRST_SHOWN = ("Adam", "RMSprop", "Adagrad", "Adadelta", "RAdam", "Prodigy")
+"""Rules of the panels that are seen before the reader chooses others: one of each kind."""
 
 
 def basin_figure(race: Race) -> tuple[RaceFigure, ...]:
@@ -63,6 +72,7 @@ def basin_figure(race: Race) -> tuple[RaceFigure, ...]:
 
 def shapes_figure(race: Race) -> LineFigure:
     """Regret against octaves from each rule's own best."""
+    descent = float(np.mean(race.best.table.baseline(race.metric))) - race.best.mean
     lines = []
     for arm in race.arms:
         level = means(arm.table.result(race.metric))
@@ -70,18 +80,20 @@ def shapes_figure(race: Race) -> LineFigure:
     return LineFigure(
         id="shapes",
         title=Message("adaptive.shapes.title"),
-        caption=Message("adaptive.shapes.caption"),
+        caption=Message("adaptive.shapes.caption", {"share": REGRET_SHOWN}),
         summary=Message("adaptive.shapes.summary", {"rules": len(lines)}),
         x_label=Message("adaptive.axis.from_best"),
         y_label=Message("adaptive.axis.regret"),
         lines=tuple(lines),
         x_limits=(-OCTAVES_SHOWN, OCTAVES_SHOWN),
+        y_limits=(0.0, REGRET_SHOWN * descent),
     )
 
 
 def rates_figure(race: Race, adapting: Sequence[str]) -> tuple[BandFigure, ...]:
     """Effective learning rates over training; none when they were not measured."""
-    panels = tuple(_panel(own, own.name) for own in measured_bands(race, adapting))
+    measured = sorted(measured_bands(race, adapting), key=lambda own: own.name not in FIRST_SHOWN)
+    panels = tuple(_panel(own, own.name) for own in measured)
     if not panels:
         return ()
     figure = BandFigure(
@@ -101,35 +113,41 @@ def moments_figure(race: Race, rule: str = "Adam") -> tuple[BandFigure, ...]:
     first, root = (bands(arm, quantity) for quantity in ("first_moment", "second_moment"))
     if first is None or root is None:
         return ()
+    panels = (_panel(first, "|m̂|"), _panel(root, "√v̂"))
+    # Weights without any gradient have a mean of zero, which no logarithmic axis shows.
+    middle = min(float(panel.quantiles[:, 2].min()) for panel in panels)
+    top = max(float(panel.quantiles.max()) for panel in panels)
     figure = BandFigure(
         id="moments",
         title=Message("adaptive.moments.title", {"rule": rule}),
         caption=Message("adaptive.moments.caption", {"lr": arm.lr}),
         summary=Message("adaptive.moments.summary", {"rule": rule}),
         y_label=Message("adaptive.axis.moment"),
-        panels=(_panel(first, "|m̂|"), _panel(root, "√v̂")),
+        panels=panels,
+        y_limits=(MOMENTS_SHOWN * middle, 2 * top),
     )
     return (figure,)
 
 
-def usual_table(race: Race, usual: Mapping[str, float], untuned: Mapping[str, float]) -> Table:
+def usual_table(race: Race, usual: Mapping[str, float], untuned: Sequence[str]) -> Table:
     """Every rule at its usual learning rate beside its own best."""
     found = {own.name: own for own in regrets_at(race.arms, usual, race.options.confidence)}
     rows: list[tuple[Cell, ...]] = []
     for arm in race.ranked:
-        own = found.get(arm.name)
         name = Message("adaptive.usual.untuned", {"rule": arm.name}) if arm.name in untuned else arm.name
+        own = found.get(arm.name)
         if own is None:
-            rows.append((name, usual[arm.name], arm.lr, None, None, arm.mean, None, None, None, None))
+            rows.append((name, usual[arm.name], arm.lr, None, arm.mean, None, None))
             continue
+        low, high = own.pair.interval
+        regret = Message("page.value.interval", {"value": own.pair.difference, "low": low, "high": high})
         verdict = Message(f"adaptive.usual.{'resolved' if own.pair.resolved else 'chance'}")
-        ratio = arm.lr / own.lr
-        rows.append((name, own.lr, arm.lr, ratio, own.mean, arm.mean, own.pair.difference, *own.pair.interval, verdict))
-    headings = ("rule", "usual", "best", "ratio", "loss", "own_loss", "regret", "low", "high", "verdict")
+        rows.append((name, own.lr, arm.lr, own.mean, arm.mean, regret, verdict))
+    headings = ("rule", "usual", "best", "loss", "own_loss", "regret", "verdict")
     return Table(
         id="usual",
         title=Message("adaptive.usual.title"),
-        columns=tuple(Column(Message(f"adaptive.usual.column.{name}"), ".3g") for name in headings),
+        columns=tuple(Column(Message(f"adaptive.usual.column.{name}")) for name in headings),
         rows=tuple(rows),
         caption=Message("adaptive.usual.caption", {"level": 100 * race.options.confidence}),
     )

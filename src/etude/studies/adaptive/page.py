@@ -49,7 +49,7 @@ def lay_out(study: StoredStudy) -> Page:
                 Message("adaptive.usual.heading"),
                 (study.finding("usual_lr").statement, study.finding("without_tuning").statement),
                 (),
-                (usual_table(race, USUAL, UNTUNED),),
+                (usual_table(race, USUAL, tuple(UNTUNED)),),
             ),
             Section(
                 Message("adaptive.ways.heading"),
