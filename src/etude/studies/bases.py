@@ -15,12 +15,13 @@ EVALUATIONS = 25
 def base_run(spec: StudySpec, task: Task, measures: tuple[Measure, ...] = ()) -> RunSpec:
     """The run at the lowest learning rate and seed 0, by which an arm knows what its runs share."""
     steps = spec.horizon(task.size("train"))
+    epoch = max(1, task.size("train") // spec.batch_size)
     return RunSpec(
         task=TaskRef(task.name, task.fingerprint),
         rule=spec.rule(),
-        schedule=parse_schedule(spec.schedule, steps),
+        schedule=parse_schedule(spec.schedule, steps, epoch),
         controller=spec.control(),
-        scheduled=tuple((name, parse_schedule(text, steps)) for name, text in spec.scheduled.items()),
+        scheduled=tuple((name, parse_schedule(text, steps, epoch)) for name, text in spec.scheduled.items()),
         peak_lr=spec.lrs[0],
         steps=steps,
         batch_size=spec.batch_size,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 from etude.core.rule import AveragedRule, JointRule, Rule, State, UpdateRule
 
@@ -23,7 +24,18 @@ def joint(rule: Rule) -> JointRule:
         >>> joint(DoG()) == DoG()
         True
     """
-    return rule if isinstance(rule, JointRule) else PerTensor(rule)
+    return cast("JointRule", rule) if _is_joint(type(rule)) else PerTensor(cast("UpdateRule", rule))
+
+
+@cache
+def _is_joint(kind: type) -> bool:
+    # Asked at every step; to compare a class with a protocol takes longer than a small layer's update.
+    return issubclass(kind, JointRule)
+
+
+@cache
+def _is_averaged(kind: type) -> bool:
+    return issubclass(kind, AveragedRule)
 
 
 def by_lane(rules: Sequence[Rule]) -> JointRule:
@@ -46,9 +58,10 @@ def evaluated(rule: JointRule, params: dict[str, Tensor], state: dict[str, State
         parts = [evaluated(r, _rows(params, rows), _state_rows(state, rows)) for r, rows in rule.rows()]
         return {name: _cat([part[name] for part in parts]) for name in params}
     inner = rule.rule if isinstance(rule, PerTensor) else rule
-    if not isinstance(inner, AveragedRule):
+    if not _is_averaged(type(inner)):
         return params
-    return {name: inner.evaluation(param, state[name]) for name, param in params.items()}
+    averaged = cast("AveragedRule", inner)
+    return {name: averaged.evaluation(param, state[name]) for name, param in params.items()}
 
 
 @final
