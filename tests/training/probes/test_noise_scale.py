@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from etude.analysis.ratio import ratio_of_means
 from etude.core.errors import SpecError
 from etude.tasks.models import cnn, gru, mlp
-from etude.training.probes import noise_scale as probe
-from etude.training.probes.noise_scale import each_gradient, gradient_noise, two_batch_noise
+from etude.training.probes import per_example
+from etude.training.probes.noise_scale import gradient_noise, two_batch_noise
+from etude.training.probes.per_example import each_gradient
 
 CE = nn.functional.cross_entropy
 MODELS: dict[str, Callable[[], nn.Module]] = {
@@ -58,7 +59,7 @@ def test_chunks_and_unused_weights_change_nothing(
         model = make().double()
         model.idle = nn.Parameter(torch.ones(3, dtype=torch.float64))
         whole = torch.cat(list(each_gradient(model, CE, *images)))
-        monkeypatch.setattr(probe, "CHUNK_NUMBERS", 3 * whole.shape[1])
+        monkeypatch.setattr(per_example, "CHUNK_NUMBERS", 3 * whole.shape[1])
         chunks = list(each_gradient(model, CE, *images))
         monkeypatch.undo()
         assert max(len(chunk) for chunk in chunks) <= 3

@@ -54,7 +54,8 @@ class NoiseScale:
 
     def at_point(self, point: Point) -> Columns:
         """Both parts and their errors, (K,) each."""
-        from etude.training.probes.noise_scale import gradient_noise, mixes_examples
+        from etude.training.probes.noise_scale import gradient_noise
+        from etude.training.probes.per_example import mixes_examples
 
         x, y = point.task.batch(point.seed, point.step, min(self.examples, point.task.size("train")))
 

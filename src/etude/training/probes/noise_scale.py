@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
@@ -14,12 +15,9 @@ from torch import Tensor, nn
 
 from etude.core.errors import SpecError
 from etude.training.probes.isolated import isolated
+from etude.training.probes.per_example import Loss, each_gradient, mixes_examples
 
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-FloatArray: TypeAlias = NDArray[np.float64]
-
-CHUNK_NUMBERS = 2**24
-"""Numbers of the per-example gradients that are held at once (64 MiB in float32)."""
+Numbers: TypeAlias = NDArray[np.float64]
 
 _GROUPS = 16
 """Groups of gradients that the jackknife leaves out in turn: its standard errors are then known to about a fifth, and it keeps
@@ -113,97 +111,28 @@ def gradient_noise(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: i
         raise SpecError(f"needs two batches at least, got {len(x)} examples for batches of {batch}: pass more examples")
     if batch == 1 and mixes_examples(module):
         raise SpecError("needs batch > 1 where batch norm is in training mode, got 1: pass the batch size of training")
-    sums: list[Tensor] = []
-    squares: list[float] = []
-    sizes = [len(part) for part in torch.arange(count).chunk(_GROUPS)]
     with isolated(module):
-        rows = _one_by_one(each_gradient(module, loss, x[: count * batch], y[: count * batch], batch))
-        for size in sizes:
-            group = [next(rows) for _ in range(size)]
-            squares.append(sum(float(g @ g) for g in group))
-            sums.append(torch.stack(group).sum(0))
-    return _jackknifed(torch.stack(sums), np.array(squares), np.array(sizes), batch)
+        chunks = each_gradient(module, loss, x[: count * batch], y[: count * batch], batch)
+        sums, squares, sizes = _grouped(chunks, count)
+    return _jackknifed(sums, squares.double().cpu().numpy(), sizes.cpu().numpy(), batch)
 
 
-def mixes_examples(module: nn.Module) -> bool:
-    """Whether examples of a batch interact in the mode the module is in, through the statistics of batch norm.
-
-    Example:
-        >>> model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-        >>> mixes_examples(model), mixes_examples(model.eval())
-        (True, False)
-    """
-    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-    return any(norm.training or norm.running_mean is None for norm in norms)
-
-
-def each_gradient(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: int = 1) -> Iterator[Tensor]:
-    """Gradients of one batch after the other, flat, with respect to the parameters that need one, in chunks (m, P).
-
-    At once through torch.func where it takes the model, else batch by batch; both give the same numbers up to rounding.
-
-    Args:
-        module: The model; buffers that it moves do move.
-        loss: Mean loss of (output, target) over a batch.
-        x: Inputs (M·B, ...).
-        y: Targets (M·B, ...).
-        batch: B, examples of one gradient.
-
-    Example:
-        >>> layer = nn.Linear(2, 1, bias=False)
-        >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 3.0]]), torch.zeros(2, 1)
-        >>> torch.cat(list(each_gradient(layer, lambda out, y: (out - y).sum(), x, y)))
-        tensor([[1., 0.],
-                [0., 3.]])
-    """
-    x, y = x.reshape(-1, batch, *x.shape[1:]), y.reshape(-1, batch, *y.shape[1:])
-    wanted = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    at_once = max(1, CHUNK_NUMBERS // sum(p.numel() for p in wanted.values()))
-    mapped: _Mapped | None = _mapped_gradient(module, loss, wanted)
-    for xs, ys in zip(torch.split(x, at_once), torch.split(y, at_once), strict=True):
-        if mapped is not None:
-            try:
-                yield mapped(xs, ys)
-            except RuntimeError:  # in the ways of torch.func: a fused kernel, a buffer in place, a branch on a value
-                mapped = None
-            else:
-                continue
-        for one, target in zip(xs, ys, strict=True):
-            yield _gradient(module, loss, list(wanted.values()), one, target).unsqueeze(0)
+def _grouped(chunks: Iterator[Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of gradients (J, P), sums of their squared norms (J,) and sizes (J,) of J groups, from chunks (m, P)."""
+    groups = min(_GROUPS, count)
+    first = next(chunks)
+    sums, squares = first.new_zeros(groups, first.shape[1]), first.new_zeros(groups, dtype=torch.float64)
+    belongs = torch.arange(count, device=first.device) * groups // count
+    start = 0
+    for chunk in itertools.chain((first,), chunks):
+        place = belongs[start : start + len(chunk)]
+        sums.index_add_(0, place, chunk)
+        squares.index_add_(0, place, torch.linalg.vector_norm(chunk, dim=1).double().square())
+        start += len(chunk)
+    return sums, squares, torch.bincount(belongs)
 
 
-_Mapped: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-
-
-def _mapped_gradient(module: nn.Module, loss: Loss, wanted: dict[str, nn.Parameter]) -> _Mapped:
-    from torch.func import functional_call, grad, vmap
-
-    def objective(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        return loss(functional_call(module, weights, (x,)), y)
-
-    values = {name: p.detach() for name, p in wanted.items()}
-    gradient = vmap(grad(objective), in_dims=(None, 0, 0), randomness="different")
-
-    def chunk(xs: Tensor, ys: Tensor) -> Tensor:
-        return torch.cat([g.flatten(1) for g in gradient(values, xs, ys).values()], dim=1)
-
-    return chunk
-
-
-def _gradient(module: nn.Module, loss: Loss, wanted: list[nn.Parameter], x: Tensor, y: Tensor) -> Tensor:
-    with torch.enable_grad():
-        parts = torch.autograd.grad(loss(module(x), y), wanted, allow_unused=True)
-    return torch.cat(
-        [torch.zeros_like(p).flatten() if g is None else g.flatten() for p, g in zip(wanted, parts, strict=True)]
-    )
-
-
-def _one_by_one(chunks: Iterator[Tensor]) -> Iterator[Tensor]:
-    for chunk in chunks:
-        yield from chunk
-
-
-def _jackknifed(sums: Tensor, squares: FloatArray, sizes: FloatArray, batch: int) -> GradientNoise:
+def _jackknifed(sums: Tensor, squares: Numbers, sizes: Numbers, batch: int) -> GradientNoise:
     """Both parts, and their errors by leaving out one group of gradients after the other.
 
     Args:
