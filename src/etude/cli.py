@@ -183,7 +183,7 @@ def report(
 @app.command()
 def schedule(
     expression: Annotated[str, typer.Argument(metavar="EXPR", help="Such as 'warmup(5%) > cosine(to=0.01)'.")],
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Horizon that percentages are taken of.")] = 1000,
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Horizon in optimizer steps.")] = 1000,
     peak: Annotated[float, typer.Option(help="Peak learning rate; 1 shows multiples of it.")] = 1.0,
     compare: Annotated[str | None, typer.Option(metavar="EXPR2", help="Another one, in the same frame.")] = None,
     epoch: Annotated[
