@@ -53,10 +53,11 @@ def each_gradient(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, batch: in
     for xs, ys in zip(torch.split(x, at_once), torch.split(y, at_once), strict=True):
         if mapped is not None:
             try:
-                yield mapped(xs, ys)
+                chunk = mapped(xs, ys)
             except RuntimeError:  # in the ways of torch.func: a fused kernel, a buffer in place, a branch on a value
                 mapped = None
             else:
+                yield chunk
                 continue
         for one, target in zip(xs, ys, strict=True):
             yield _gradient(module, loss, list(wanted.values()), one, target).unsqueeze(0)
