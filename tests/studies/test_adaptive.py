@@ -13,7 +13,7 @@ from etude.report.catalogue import LANGUAGES
 from etude.report.figures import BandFigure
 from etude.studies.adaptive import arms as race
 from etude.studies.adaptive.entrants import ENTRANTS, Entrant
-from etude.studies.adaptive.etude import RESOLUTION
+from etude.studies.adaptive.etude import ADAPTIVE, RESOLUTION
 from etude.studies.optimizers import RULES
 from etude.studies.study import Answer
 from etude.training.measures import EffectiveRates
@@ -30,6 +30,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answer]:
         patch.setattr(race, "ENTRANTS", tuple(e for e in ENTRANTS if e.name in FEW))
         folder = tmp_path_factory.mktemp("adaptive") / "study"
         yield etude.Study("adaptive", out=folder, **SMALL).run(workers=0)
+
+
+def test_epochs_take_the_place_of_the_default_steps() -> None:
+    assert etude.Study("adaptive").spec.steps == ADAPTIVE.defaults["steps"]
+    spec = etude.Study("adaptive", epochs=2.0).spec
+    assert (spec.steps, spec.epochs) == (None, 2.0)
 
 
 def test_every_update_rule_races_and_sgd_in_three_forms() -> None:

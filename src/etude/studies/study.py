@@ -109,7 +109,10 @@ class Study:
             options.setdefault("data", "digits")
         else:
             options["task"] = self.task.name if self.task else task
-        self.spec: StudySpec = make_spec({"etude": etude, **etude_named(etude).defaults} | options)
+        defaults = dict(etude_named(etude).defaults)
+        if "epochs" in options:
+            defaults.pop("steps", None)
+        self.spec: StudySpec = make_spec({"etude": etude, **defaults} | options)
         self.etude = etude_of(self.spec)
         self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec, self.task)
 

@@ -15,7 +15,7 @@ from etude.studies.adaptive.figures import (
     shapes_figure,
     usual_table,
 )
-from etude.studies.layout import extras, provenance, would_change
+from etude.studies.layout import extras, provenance
 from etude.studies.races import contest_figure, labels_of, race_table, valleys_figure, ways_figure
 from etude.studies.stored import StoredStudy
 
@@ -63,7 +63,11 @@ def lay_out(study: StoredStudy) -> Page:
             ),
         ),
         rests_on=_rests_on(study, race),
-        would_change=(Message("adaptive.change.schedule"), Message("adaptive.change.settings"), *would_change()),
+        would_change=(
+            Message("adaptive.change.schedule"),
+            Message("adaptive.change.settings"),
+            *(Message(f"study.change.{what}") for what in ("horizon", "batch", "seeds")),
+        ),
         command=study.spec.command(Path(study.folder.name)),
         provenance=provenance(study),
     )
