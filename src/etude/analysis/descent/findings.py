@@ -14,6 +14,7 @@ import numpy as np
 
 from etude.analysis.descent.cases import Bracket, Case
 from etude.analysis.descent.floors import NoiseCase
+from etude.analysis.descent.theory import heavy_ball_steps
 from etude.analysis.plain import plain
 from etude.analysis.statistics import t_interval
 from etude.core.finding import Finding, Verdict
@@ -60,7 +61,6 @@ def best_lr_finding(case: Case) -> Finding:
     lr, around = case.fastest
     holds = around.holds(best.lr)
     values: dict[str, Value] = {"lr": lr, "low": around.low, "high": around.high, "theory": best.lr}
-    values["difference"] = 100 * abs(lr / best.lr - 1)
     statement = Message("descent.best_lr.supported" if holds else "descent.best_lr.refuted", values)
     verdict = Verdict.SUPPORTED if holds else Verdict.REFUTED
     return _say(name, question, verdict, statement, lr, (around.low, around.high), (case,), details, "learning rate")
@@ -109,11 +109,15 @@ def momentum_finding(plain_cases: Sequence[Case], heavy: Sequence[Case], share: 
     }
     values |= {"plain_low": slow_interval[0], "plain_high": slow_interval[1], "share": share, "level": 100 * CONFIDENCE}
     values |= {"condition": float(conditions[-1]), "gain": float(np.exp(np.log(without[-1] / with_it[-1]).mean()))}
+    share_of_each = 1 / len(heavy[0].problem.eigenvalues)
+    expected = np.array([[heavy_ball_steps(share, c.best.rate, share_of_each)] for c in heavy])
+    values["expected"] = float(_exponents(conditions, expected)[0])
     values |= {"promised": float(np.log(heavy[-1].best.rate) / np.log(plain_cases[-1].best.rate))}
     if len(fast) < 2:
         return _cannot(name, question, Message("descent.seeds", {"seeds": len(fast)}), cases, details)
     if max(interval[1] - interval[0], slow_interval[1] - slow_interval[0]) > 4 * EXPONENT_TOLERANCE:
-        return _cannot(name, question, Message("descent.momentum.wide", values), cases, details)
+        wide = Message("descent.momentum.wide", {k: values[k] for k in ("low", "high", "plain_low", "plain_high")})
+        return _cannot(name, question, wide, cases, details)
     holds = abs(estimate - 0.5) <= EXPONENT_TOLERANCE and abs(float(slow.mean()) - 1) <= EXPONENT_TOLERANCE
     statement = Message("descent.momentum.supported" if holds else "descent.momentum.refuted", values)
     return _say(name, question, _verdict(holds), statement, estimate, interval, cases, details)
@@ -139,13 +143,15 @@ def noise_finding(case: NoiseCase, with_momentum: NoiseCase) -> Finding:
         "high": interval[1],
         "level": 100 * CONFIDENCE,
     }
+    values["expected"] = case.exponent_in_theory
     values |= {"ratio": ratio, "ratio_low": low, "ratio_high": high, "seeds": seeds}
     values |= {"from": float(case.lrs[0]), "to": float(case.lrs[case.small[-1]])}
     if interval[1] - interval[0] > 4 * EXPONENT_TOLERANCE:
         wide = Message("descent.noise_floor.wide", {key: values[key] for key in ("low", "high", "seeds")})
         return _cannot_noise(name, question, wide, (case, with_momentum), details)
-    theory = case.exponent_in_theory
-    holds = interval[0] - 0.02 <= theory <= interval[1] + 0.02 and abs(exponent - 1) <= EXPONENT_TOLERANCE
+    holds = (
+        interval[0] - 0.02 <= case.exponent_in_theory <= interval[1] + 0.02 and abs(exponent - 1) <= EXPONENT_TOLERANCE
+    )
     statement = Message("descent.noise_floor.supported" if holds else "descent.noise_floor.refuted", values)
     hashes = (*case.table.hashes, *with_momentum.table.hashes)
     return Finding(name, question, _verdict(holds), statement, exponent, interval, "", plain(details), hashes)

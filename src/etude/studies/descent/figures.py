@@ -140,28 +140,28 @@ def floor_figure(cases: Sequence[NoiseCase]) -> LineFigure:
     )
 
 
-def real_figure(cases: Sequence[Case]) -> LineFigure:
+def real_figure(cases: Sequence[Case], name: str, limits: tuple[float, float]) -> LineFigure:
     """ρ of gradient descent against η in units of the edge, for problems whose Hessian is known at the minimum."""
     lines: list[Line] = []
     for case in cases:
         lrs = np.unique(np.append(np.linspace(case.lrs[0], case.lrs[-1], CURVE), case.best.lr))
-        name = case.problem.name.replace("-", "_")
-        lines.append(Line(Message(f"descent.on.{name}"), *_spread(case.lrs / case.edge, case.rates), style="points"))
-        theory = Message(f"descent.on.{name}_theory")
+        problem = case.problem.name.replace("-", "_")
+        lines.append(Line(Message(f"descent.on.{problem}"), *_spread(case.lrs / case.edge, case.rates), style="points"))
+        theory = Message(f"descent.on.{problem}_theory")
         lines.append(Line(theory, lrs / case.edge, case.theory(lrs), style="dashed", like=len(lines) - 1))
     curved = [case for case in cases if not case.problem.quadratic]
     bounds = [
         Mark(2 / c.problem.bound / c.edge, Message("descent.bound." + c.problem.name.replace("-", "_"))) for c in curved
     ]
     return LineFigure(
-        id="real",
-        title=Message("descent.real.title"),
+        id=f"rates-{name}",
+        title=Message(f"descent.real.{name}"),
         caption=Message("descent.real.caption"),
-        summary=Message("descent.real.summary", {"problems": len(cases)}),
+        summary=Message("descent.real.summary"),
         x_label=Message("descent.axis.share"),
         y_label=Message("descent.axis.rate"),
         lines=tuple(lines),
-        y_limits=(0.4, 1.1),
+        y_limits=limits,
         verticals=(*bounds, Mark(1.0, Message("descent.mark.local_edge"))),
         horizontals=(Mark(1.0, Message("descent.mark.still")),),
     )

@@ -65,7 +65,12 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("descent.real.heading"),
                 (Message("descent.real.prose"),),
-                (real_figure([case for case in real if case.method is Method.GRADIENT_DESCENT]),),
+                (
+                    real_figure(
+                        [ran[arm_name(name, both[0])] for name in (RIDGE_NAME, LOCAL[1])], "digits", (0.97, 1.03)
+                    ),
+                    real_figure([ran[arm_name(LOCAL[0], both[0])]], "logistic", (0.4, 1.1)),
+                ),
             ),
             Section(Message("descent.table.heading"), (), (), (_theory_table([*main, *real]),)),
         ),
@@ -93,8 +98,8 @@ def _runs(study: StoredStudy) -> int:
 
 def _theory_table(cases: Sequence[Case]) -> Table:
     """Edge, fastest η and rate of every case, theory beside measurement."""
-    headings = ("problem", "method", "condition", "edge", "edge_measured", "fastest", "rate", "rate_measured")
-    formats = ("", "", ".3g", ".4g", "", ".4g", ".4f", ".4f")
+    headings = ("problem", "method", "edge", "edge_measured", "rate", "rate_measured")
+    formats = ("", "", ".4g", "", ".4f", ".4f")
     return Table(
         id="theory",
         title=Message("descent.table.title"),
@@ -117,10 +122,8 @@ def _row(case: Case) -> tuple[Cell, ...]:
     return (
         Message(f"descent.problem.{case.problem.name}"),
         method_label(case.name, case.momentum),
-        case.problem.condition,
         case.edge,
         _between(case.measured_edge),
-        case.best.lr if case.tuned else None,
         rate,
         measured,
     )
