@@ -36,6 +36,30 @@ def test_an_exception_leaves_the_model_as_it_was_too(moody: nn.Module, batch: tu
         fail()
 
 
+def test_attributes_that_a_forward_pass_replaces_come_back() -> None:
+    class Keeping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+            self.calls, self.cache = 0, torch.zeros(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            self.cache, self.fresh = self.inner(x), x
+            return self.cache
+
+    model = Keeping()
+    model(torch.ones(1, 2))
+    del model.fresh
+    cache = model.cache
+    with isolated(model, dtype=torch.float64):
+        model(torch.ones(1, 2).double())
+    assert model.calls == 1
+    assert model.cache is cache
+    assert not hasattr(model, "fresh")
+    assert list(model.state_dict()) == list(Keeping().state_dict())
+
+
 def test_a_graph_that_waits_for_its_backward_pass_survives(moody: nn.Module, batch: tuple) -> None:
     x, y = batch
     torch.manual_seed(0)

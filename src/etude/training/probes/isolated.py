@@ -20,8 +20,9 @@ def isolated(
 
     The module's own tensors are out of reach inside: their bits, version counters, ``.grad``, hooks and the gradient
     accumulators that data-parallel training hangs its communication on stay as they are, also when an exception passes. So
-    do the ``training`` flags and the states of the generators that a model may draw from (torch's, numpy's, Python's).
-    Forward hooks that a caller registered do run, and compiled code runs eagerly, so that nothing is recompiled.
+    do the ``training`` flags, the values of all other attributes (a cache that a forward pass replaces; not the contents of a
+    list that it extends), and the states of the generators that a model may draw from (torch's, numpy's, Python's). Forward
+    hooks that a caller registered do run, and compiled code runs eagerly, so that nothing is recompiled.
 
     Args:
         module: Any module; tied parameters stay tied.
@@ -46,6 +47,7 @@ def isolated(
     owned = [(part, leaf, p) for part in parts for leaf, p in part._parameters.items() if p is not None]
     held = [(part, leaf, b) for part in parts for leaf, b in part._buffers.items() if b is not None]
     training = [(part, part.training) for part in parts]
+    attributes = [(vars(part), dict(vars(part))) for part in parts]
     with ExitStack() as stack:
         stack.enter_context(_same_randomness(module))
         stack.enter_context(_eager())
@@ -57,6 +59,9 @@ def isolated(
                 part._buffers[leaf] = b.detach().clone() if dtype is None else _cast(b, dtype)
             yield dict(module.named_parameters())
         finally:
+            for present, before in attributes:
+                present.clear()
+                present.update(before)
             for part, leaf, p in owned:
                 setattr(part, leaf, p)
             for part, leaf, b in held:
