@@ -160,7 +160,7 @@ def test_clicking_a_point_with_the_mouse_picks_its_learning_rate(visit: Visit) -
     shown = visit.page.locator("#sharpness .hovertext").first.text_content()
     visit.page.mouse.down()
     visit.page.mouse.up()
-    visit.page.wait_for_timeout(400)
+    visit.wait("document.getElementById('lr-value').textContent === '0.0001'")
     lr = re.search(r"η = ([\d.]+)", shown or "")
     assert lr is not None
     assert visit.text("#lr-value") == lr[1] == "0.0001"

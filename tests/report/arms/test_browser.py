@@ -242,6 +242,18 @@ def test_the_print_holds_what_is_shown_and_no_controls(visit: Visit) -> None:
     visit.page.emulate_media(media="screen")
 
 
+def test_a_page_that_opens_without_a_size_is_drawn_when_it_gets_one(chromium: Any, file: Path, tmp_path: Path) -> None:
+    frame = f'<iframe src="{file.as_uri()}" style="width: 0; height: 600px; border: 0"></iframe>'
+    (tmp_path / "frame.html").write_text(frame)
+    outer = chromium.new_context(viewport={"width": 1000, "height": 700}).new_page()
+    outer.goto((tmp_path / "frame.html").as_uri())
+    outer.wait_for_timeout(300)
+    outer.evaluate("document.querySelector('iframe').style.width = '900px'")
+    inner = outer.frames[1]
+    inner.wait_for_selector("#race .annotation-text")
+    assert inner.locator("#race .annotation-text").first.text_content() == "cosine 0"
+
+
 def test_hostile_names_are_shown_and_never_run(chromium: Any, arms: Page, of: Any, tmp_path: Path) -> None:
     hostile = "</script><img src=x onerror='window.pwned=1'> %{x} $x^2$ <b>b</b> {{ 7 }} 学习率"
     race, lines, surface, bands, heat = (of(name) for name in ("race", "lines", "surface", "bands", "warmup"))

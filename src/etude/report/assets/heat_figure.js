@@ -19,7 +19,8 @@ function heatFigure(figure, box, { frame }) {
     annotations: [panelLabel(text(figure.y.label), 1, box)],
     shapes: [...hatching(inner, height), ...shown.marks.flatMap(([row, column]) => framed(columns.edges, rows.edges, row, column))],
   };
-  const size = [inner / columns.centres.length, height / rows.centres.length];
+  const narrowest = ({ edges }) => Math.min(...edges.slice(1).map((edge, i) => edge - edges[i])) / (edges.at(-1) - edges[0]);
+  const size = [inner * narrowest(columns), height * narrowest(rows)];
   return { data: [heatTrace(figure, shown, columns, rows, size)], layout };
 }
 

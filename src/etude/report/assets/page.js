@@ -10,6 +10,7 @@ const slider = document.getElementById("lr");
 
 function draw(entry) {
   const { figure, box } = entry;
+  if (box.clientWidth === 0 && !state.printing) return; // in a tab not yet laid out; drawn when it gets a size
   const { data, layout } = MAKERS[figure.kind](figure, box, entry);
   const first = entry.width === 0;
   entry.width = box.clientWidth;
@@ -136,5 +137,5 @@ addEventListener("afterprint", () => print(false));
 boxes.forEach(listenToControls);
 followPicked();
 speak(asked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
-const resized = new ResizeObserver(() => boxes.filter((e) => !state.printing && e.width > 0 && e.box.clientWidth !== e.width).forEach(draw));
+const resized = new ResizeObserver(() => drawSoon(boxes.filter((e) => !state.printing && e.box.clientWidth !== e.width)));
 boxes.forEach(({ box }) => resized.observe(box));
