@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from etude.analysis.options import LossMetric, SweepOptions
 from etude.analysis.race.findings import race_findings
@@ -14,8 +15,9 @@ from etude.core.measure import Measure
 from etude.studies.arms import Arm, Sweep
 from etude.studies.bases import base_run
 from etude.studies.etude import Tasks
-from etude.studies.grids import DEFAULT_LR, parse_grid
+from etude.studies.grids import parse_grid
 from etude.studies.spec import StudySpec
+from etude.training.rules import SGD
 
 METRIC: LossMetric = "validation_loss"
 """What decides the race: on small data every family brings the training loss close to zero, and what is left of it says
@@ -45,9 +47,18 @@ SHARES = (1.0, 0.5, 2.0)
 FEWEST_STEPS = 40
 """At half of it every family still has whole steps between its drops."""
 
-SGD_LR = "0.01:1.28:8"
-"""First learning rates of SGD, an octave apart: a decade below to a decade above the usual 0.1, and refined by half octaves
-around each family's best."""
+STEPS = 300
+"""Horizon when neither steps nor epochs are given: on small data a longer one brings every family to the same loss."""
+
+EVALUATIONS = 13
+"""Points of a curve: with small batches an evaluation costs as much as ten steps, and there are a great many runs."""
+
+SGD_LR = "0.02:0.64:6"
+"""First learning rates of SGD with momentum, an octave apart; extended where a best one lies at an end, and refined by half
+octaves around each family's best."""
+
+OTHER_LR = "1e-4:0.1024:11"
+"""The same for the other update rules, most of which divide by the size of the gradient."""
 
 
 def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:
@@ -57,18 +68,20 @@ def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[
         SpecError: With too few steps.
     """
     (task,) = tasks.values()
-    steps = spec.horizon(task.size("train"))
+    given = spec.steps is not None or spec.epochs is not None
+    steps = spec.horizon(task.size("train")) if given else STEPS
     if steps < FEWEST_STEPS:
         raise SpecError(f"decay needs at least {FEWEST_STEPS} steps, got {steps}: half of them are raced as well")
-    families = FAMILIES if spec.schedule in FAMILIES.values() else FAMILIES | {"yours": spec.schedule}
-    lrs = tuple(parse_grid(spec.lr or (SGD_LR if spec.optimizer.startswith("sgd") else DEFAULT_LR)))
+    families = FAMILIES if spec.schedule in FAMILIES.values() else FAMILIES | {spec.schedule: spec.schedule}
+    lrs = tuple(parse_grid(spec.lr or (SGD_LR if isinstance(spec.rule(), SGD) else OTHER_LR)))
     found = []
     for share in SHARES:
         horizon = round(share * steps)
         for name, schedule in families.items():
             own = spec.model_copy(update={"schedule": schedule, "steps": horizon, "epochs": None})
             unique = name if share == 1 else f"{name} @ {horizon}"
-            found.append(Arm(unique, schedule if name == "yours" else name, base_run(own, task, measures), lrs))
+            base = replace(base_run(own, task, measures), evaluate_every=max(1, -(-horizon // (EVALUATIONS - 1))))
+            found.append(Arm(unique, name, base, lrs))
     return tuple(found)
 
 
