@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,6 +172,17 @@ def test_preconditioned_sharpness_is_that_of_adams_own_denominator() -> None:
     assert found["preconditioned_sharpness"][1] == pytest.approx(value, rel=1e-6)
     _, traces = trained(own, [spec(0.01, (PreconditionedSharpness(examples=24),))])
     assert np.isnan(traces[0]["preconditioned_sharpness"]).tolist() == [True, False, False]
+
+
+def test_without_a_preconditioner_it_is_the_plain_sharpness() -> None:
+    own = task("mlp", torch.float64)
+    _, point, model = at_some_point(own, SGD(momentum=0.9))
+    x, y = own.examples("train", 24)
+    value, _ = model_sharpness(model, lambda: own.loss(model(x), y))
+    found = PreconditionedSharpness(examples=24).at_point(point)
+    assert found["preconditioned_sharpness"][1] == pytest.approx(value, rel=1e-3)
+    still = replace(point, lr=0 * point.lr, rates={name: 0 * rate for name, rate in point.rates.items()})
+    assert bool(PreconditionedSharpness(examples=24).at_point(still)["preconditioned_sharpness"].isnan().all())
 
 
 def test_the_others_say_what_the_pure_functions_say() -> None:
