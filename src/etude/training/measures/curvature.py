@@ -75,9 +75,9 @@ class PreconditionedSharpness:
     .. math:: \lambda_{\max}(P^{-1/2} \nabla^2 L(w) P^{-1/2}), \qquad P = \eta / \eta_\mathrm{eff}
 
     with η_eff the learning rate that a rule gives each single parameter, see ``training.effective``: P = √v̂ + ε for Adam.
-    Columns ``preconditioned_sharpness`` and ``preconditioned_sharpness_error``; NaN before the first step and where η = 0. Times
-    η, the edge of stability is at (2 + 2β₁)/(1 − β₁) for rules that average the gradient, 38 at β₁ = 0.9, and at 2 without
-    momentum. The loss is taken in evaluation mode, at the weights in training.
+    Columns ``preconditioned_sharpness`` and ``preconditioned_sharpness_error``; NaN before the first step and where η = 0.
+    Times η, the edge of stability is at (2 + 2β₁)/(1 − β₁) for rules that average the gradient, 38 at β₁ = 0.9, and at 2
+    without momentum. The loss is taken in evaluation mode, at the weights in training.
 
     Attributes:
         examples: Training examples that L is the mean over: fixed, equal for all lanes.
