@@ -47,9 +47,6 @@ SHARES = (1.0, 0.5, 2.0)
 FEWEST_STEPS = 40
 """At half of it every family still has whole steps between its drops."""
 
-STEPS = 300
-"""Horizon when neither steps nor epochs are given: on small data a longer one brings every family to the same loss."""
-
 EVALUATIONS = 13
 """Points of a curve: with small batches an evaluation costs as much as ten steps, and there are a great many runs."""
 
@@ -68,8 +65,7 @@ def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[
         SpecError: With too few steps.
     """
     (task,) = tasks.values()
-    given = spec.steps is not None or spec.epochs is not None
-    steps = spec.horizon(task.size("train")) if given else STEPS
+    steps = spec.horizon(task.size("train"))
     if steps < FEWEST_STEPS:
         raise SpecError(f"decay needs at least {FEWEST_STEPS} steps, got {steps}: half of them are raced as well")
     families = FAMILIES if spec.schedule in FAMILIES.values() else FAMILIES | {spec.schedule: spec.schedule}
