@@ -10,7 +10,7 @@ import pytest
 from etude.core.errors import ExecutionError
 from etude.core.spec import RunSpec, TaskRef
 from etude.schedules.constant import Constant
-from etude.studies import preflight, run, shards
+from etude.studies import conductor, preflight, run, shards
 from etude.studies.preflight import check_disk
 from etude.tasks.builtin import builtin_task
 from etude.training.rules import SGD
@@ -35,11 +35,11 @@ def fill_when_finished(disk, stacks):
     """Leave no byte free once so many stacks are stored."""
     run.check_disk = lambda *arguments, **options: None
     shards.CHECKPOINT_SECONDS = 0.01
-    store = run._Conductor._store
+    store = conductor.Conductor._store
     stored = []
 
-    def storing(conductor, *arguments):
-        store(conductor, *arguments)
+    def storing(self, *arguments):
+        store(self, *arguments)
         stored.append(1)
         if len(stored) == stacks:
             with (disk / "ballast").open("wb") as ballast:
@@ -47,7 +47,7 @@ def fill_when_finished(disk, stacks):
                     ballast.write(b"0" * 4096)
                     ballast.flush()
 
-    run._Conductor._store = storing
+    conductor.Conductor._store = storing
 
 
 @pytest.mark.parametrize("stacks", [1, 3])

@@ -11,7 +11,7 @@ from etude.core.spec import RunSpec, TaskRef
 from etude.core.task import Task
 from etude.storage.files import free_bytes
 from etude.training.engine import Engine
-from etude.training.memory import bytes_per_lane, weight_bytes
+from etude.training.memory import bytes_per_lane, step_columns, weight_bytes
 
 MEMORY_SHARE = 0.5
 """Share of the memory that is free now which the stacks of all workers may take together."""
@@ -21,6 +21,9 @@ STACK_BYTES = 512 * 2**20
 
 FURTHER_RUNS = 1.5
 """Runs of a study against those of its grid: extending the grid and bracketing the edge take more."""
+
+COLUMNS_OF_POINTS = 20
+"""Columns of a run's evaluations, generously: five without measures, and up to fifteen for one that looks inside."""
 
 _MARGIN = 64 * 2**20
 
@@ -45,7 +48,9 @@ def check_disk(tasks: Mapping[TaskRef, Task], specs: Sequence[RunSpec], folder: 
     """Raise ``ExecutionError`` when what the study will store for runs that are not stored yet does not fit the disk."""
     if not specs:
         return
-    traces = sum(8 * (spec.steps + 5 * (spec.steps // spec.evaluate_every + 2)) for spec in specs)
+    params = {ref: len(list(task.init(0).parameters())) for ref, task in tasks.items()}
+    traces = sum(8 * spec.steps * step_columns(spec, params[spec.task]) for spec in specs)
+    traces += sum(8 * COLUMNS_OF_POINTS * (spec.steps // spec.evaluate_every + 2) for spec in specs)
     weights = sum(
         weight_bytes(task, [s for s in specs if s.task == ref]) for ref, task in tasks.items() if keep_weights
     )

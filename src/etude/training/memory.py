@@ -29,12 +29,16 @@ def bytes_per_lane(task: Task, spec: RunSpec, engine: Engine) -> int:
     weights = sum(p.numel() * p.element_size() for p in params)
     states = joint(spec.rule).init_all({n: p.detach()[None] for n, p in module.named_parameters() if p.requires_grad})
     state = sum(v.numel() * v.element_size() for s in states.values() for v in s.values())
-    step_measures = [m for m in spec.measures if isinstance(m, StepMeasure)]
-    copies = COMPARED_COPIES * weights if step_measures else 0
-    columns = 1 + sum(1 + len(params) * bool(getattr(m, "layers", False)) for m in step_measures)
-    record = 8 * spec.steps * columns
+    copies = COMPARED_COPIES * weights if any(isinstance(m, StepMeasure) for m in spec.measures) else 0
+    record = 8 * spec.steps * step_columns(spec, len(params))
     activations = _activation_bytes(task, module, spec) if engine is Engine.STACK else 0
     return WORKING_COPIES * weights + copies + state + record + activations
+
+
+def step_columns(spec: RunSpec, params: int) -> int:
+    """Columns that a run's record has one number per step in: the loss, and those of its measures."""
+    measures = [m for m in spec.measures if isinstance(m, StepMeasure)]
+    return 1 + sum(1 + params * bool(getattr(m, "layers", False)) for m in measures)
 
 
 def weight_bytes(task: Task, specs: Sequence[RunSpec]) -> int:
