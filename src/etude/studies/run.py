@@ -66,7 +66,7 @@ def run_study(
     with stop_on_signals() as stop, prepare_process():
         arms = etude.arms(spec, tasks, etude.measures)
         by_ref = {TaskRef(task.name, task.fingerprint): task for task in tasks.values()}
-        for ref, batch_size in dict.fromkeys((arm.base.task, arm.base.batch_size) for arm in arms):
+        for ref, batch_size in dict.fromkeys((arm.base.task, _largest_batch(arm.base)) for arm in arms):
             for warning in check_task(by_ref[ref], batch_size):
                 watcher.say(f"warning: {warning}")
         first = _few_enough([run for arm in arms for run in arm.runs(arm.lrs, spec.seeds)])
@@ -120,6 +120,10 @@ def _train_rounds(
         sweeps = [Sweep(arm, _table(runs[arm.name], traces), arm_options(spec, arm)) for arm in arms]
         plans, number = etude.plan(sweeps), number + 1
     return sweeps
+
+
+def _largest_batch(base: RunSpec) -> int:
+    return max(base.batch_size_at(step) for step in range(base.steps)) if base.scheduled else base.batch_size
 
 
 def _few_enough(runs: list[RunSpec]) -> list[RunSpec]:
