@@ -147,7 +147,7 @@ def race_table(
 ) -> Table:
     """Every arm in a row, the best first: tuned peak, loss with its interval, groups, basin, steps to the target."""
     letters = group_letters(arms, pairs)
-    steps = {own.name: own.mean for own in pace.arms}
+    steps = {own.name: own.mean if np.isfinite(own.mean) else None for own in pace.arms}
     rows: list[tuple[Cell, ...]] = []
     for rank, arm in enumerate(sorted(arms, key=lambda arm: arm.mean), start=1):
         low, high = arm.interval(options.confidence)
