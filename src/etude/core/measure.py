@@ -31,7 +31,7 @@ class Moment:
         loss: Loss of the step's batch, before the update, (K,).
         params: Weights w_t before the update, each (K, ...).
         grads: Gradients g_t before clipping, each (K, ...).
-        clip_factor: What the gradients were multiplied by to clip them, (K,); 1 where nothing was clipped.
+        clip_factor: What clipping multiplied the gradient's norm by, (K,); 1 where nothing was clipped.
         update: The update as it was made, w_{t+1} − w_t, each (K, ...).
         lr: η_t as applied, before group scales, (K,) float64.
         last_grads: g_{t-1}; zeros at step 0.

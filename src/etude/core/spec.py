@@ -52,9 +52,10 @@ class RunSpec:
         controller: Closed-loop multiplier of the learning rate; the schedule, a warm-up say, multiplies it.
         scheduled: Pairs (name, schedule): at step t the hyperparameter of the rule with that name, such as ``"momentum"``, is
             its own value times the schedule's multiplier. ``"batch_size"``, rounded to whole examples, may be scheduled too.
+        clip_value: Size that every entry of the gradient is cut off at, or ``None``.
 
     Raises:
-        SpecError: When a value is out of its range.
+        SpecError: When a value is out of its range, or when gradients are to be clipped both by norm and by value.
     """
 
     task: TaskRef
@@ -70,6 +71,7 @@ class RunSpec:
     measures: tuple[Measure, ...] = ()
     controller: Controller | None = None
     scheduled: tuple[tuple[str, Schedule], ...] = ()
+    clip_value: float | None = None
 
     def __post_init__(self) -> None:
         self._write_fields_one_way()
@@ -82,9 +84,14 @@ class RunSpec:
             raise SpecError(
                 f"the schedule is {self.schedule.steps} steps long but the run has {self.steps}: make them equal"
             )
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise SpecError(f"needs clip_norm > 0, got {self.clip_norm}: leave it out to train without clipping")
-
+        for name in ("clip_norm", "clip_value"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise SpecError(f"needs {name} > 0, got {limit}: leave it out to train without clipping")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise SpecError(
+                f"got both clip_norm = {self.clip_norm} and clip_value = {self.clip_value}: pass one of them"
+            )
         for pattern, factor in self.group_scales:
             if not (math.isfinite(factor) and factor >= 0):
                 raise SpecError(f"needs group scales >= 0 and finite, got {factor} for {pattern!r}: 0 freezes a group")
@@ -150,8 +157,9 @@ class RunSpec:
     def _write_fields_one_way(self) -> None:
         """Equal fields get equal types: 1 and 1.0 are equal, but not as JSON, of which the hash is taken."""
         object.__setattr__(self, "peak_lr", float(self.peak_lr))
-        if self.clip_norm is not None:
-            object.__setattr__(self, "clip_norm", float(self.clip_norm))
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
         scales = tuple((pattern, float(factor)) for pattern, factor in self.group_scales)
         object.__setattr__(self, "group_scales", scales)
         object.__setattr__(self, "measures", tuple(self.measures))

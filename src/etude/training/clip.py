@@ -1,4 +1,4 @@
-"""Clipping by the global norm, within each lane."""
+"""Clipping by the global norm and by value, within each lane."""
 
 from __future__ import annotations
 
@@ -42,3 +42,33 @@ def clip_(grads: Params, limits: Tensor) -> Tensor:
     for g in grads.values():
         g.mul_(factors.view(-1, *[1] * (g.dim() - 1)))
     return factors
+
+
+def clip_values_(grads: Params, limits: Tensor) -> Tensor:
+    r"""Cut every entry of each lane's gradient off at a size, in place.
+
+    .. math:: g_i \leftarrow \min(c, \max(-c, g_i))
+
+    with c from ``limits``. Unlike clipping by the norm it turns the gradient: where all entries are cut off, towards its signs.
+
+    Args:
+        grads: Gradients, each of shape (K, ...).
+        limits: c > 0 of each lane, (K,); infinite for no clipping, which then leaves every bit as it is.
+
+    Returns:
+        The share of the norm that is left, (K,); 1 where nothing was cut off.
+
+    Example:
+        >>> g = {"w": torch.tensor([[3.0, -4.0], [0.3, 0.4]])}
+        >>> clip_values_(g, torch.tensor([1.0, 1.0]))
+        tensor([0.2828, 1.0000])
+        >>> g["w"]
+        tensor([[ 1.0000, -1.0000],
+                [ 0.3000,  0.4000]])
+    """
+    before = norms(grads)
+    for g in grads.values():
+        c = limits.view(-1, *[1] * (g.dim() - 1))
+        torch.clamp(g, -c, c, out=g)
+    left = norms(grads) / before
+    return left.where(limits.isfinite() & (before > 0), torch.ones_like(left))

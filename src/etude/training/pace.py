@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from math import inf, prod
 from typing import final
@@ -14,6 +15,7 @@ from torch import Tensor
 from etude.core.controller import PerLane
 from etude.core.gradients import Params
 from etude.core.rule import JointRule
+from etude.training.clip import clip_, clip_values_
 from etude.training.lanes import Lanes
 
 
@@ -25,6 +27,7 @@ class Pace:
 
     Attributes:
         limits: Gradient norms to clip at, (K,), infinite in lanes without clipping; ``None`` where no lane has any.
+        value_limits: The same for clipping by value.
     """
 
     def __init__(self, lanes: Lanes) -> None:
@@ -33,13 +36,21 @@ class Pace:
         self._table = peak_table(lanes)
         self._rates = rates_of(lanes, self._table) if lanes.shared.controller is None else None
         self._rule = None if any(s.scheduled for s in specs) else lanes.rule_at(0)
-        clips = [inf if s.clip_norm is None else s.clip_norm for s in specs]
         any_param = next(iter(lanes.params.values()))
-        self.limits = None if min(clips) == inf else any_param.new_tensor(clips)
+        self.limits = _limits([s.clip_norm for s in specs], any_param)
+        self.value_limits = _limits([s.clip_value for s in specs], any_param)
 
     def rule(self, step: int) -> JointRule:
         """The rule with the hyperparameters of a step."""
         return self._rule or self._lanes.rule_at(step)
+
+    def clip(self, grads: Params) -> Tensor | None:
+        """Clip gradients in place; what their norms were multiplied by, (K,), or ``None`` where no lane clips."""
+        factors = None if self.limits is None else clip_(grads, self.limits)
+        if self.value_limits is None:
+            return factors
+        left = clip_values_(grads, self.value_limits)
+        return left if factors is None else left.mul_(factors)
 
     def lr(self, step: int) -> Tensor:
         """η of a step before group scales, (K,)."""
@@ -53,6 +64,10 @@ class Pace:
 
     def _lr(self, step: int) -> PerLane:
         return np.asarray(self._table[step] * self._lanes.multiplier)
+
+
+def _limits(clips: Sequence[float | None], like: Tensor) -> Tensor | None:
+    return None if all(c is None for c in clips) else like.new_tensor([inf if c is None else c for c in clips])
 
 
 def lr_at(lanes: Lanes, step: int) -> PerLane:

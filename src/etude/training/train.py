@@ -12,7 +12,6 @@ import torch
 from etude.core.gradients import Gradients
 from etude.core.measure import Columns, PointMeasure
 from etude.core.task import Task
-from etude.training.clip import clip_
 from etude.training.divergence import explosion_limit
 from etude.training.evaluate import CURVE_EXAMPLES, evaluate
 from etude.training.lanes import Lanes
@@ -59,7 +58,7 @@ def train(lanes: Lanes, gradients: Gradients, task: Task) -> Iterator[Progress]:
             kept = watch.before(lanes, grads)
             if steered:
                 steer(lanes, step_reading(lanes, loss, grads))
-            factor = None if pace.limits is None else clip_(grads, pace.limits)
+            factor = pace.clip(grads)
             with torch.no_grad():
                 pace.rule(t).update_all(lanes.params, grads, lanes.state, pace.rates(t), t)
                 measured.append({"loss": loss} | watch.after(lanes, loss, kept, factor, pace.lr(t)))

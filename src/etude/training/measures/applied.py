@@ -27,7 +27,7 @@ class AppliedRate:
 @final
 @dataclass(frozen=True)
 class ClipFactor:
-    r"""What clipping multiplied the gradient by, in (0, 1]: column ``clip_factor``; 1 where it left it alone.
+    r"""What clipping multiplied the norm of the gradient by, in (0, 1]: column ``clip_factor``; 1 where it left it alone.
 
     The share of steps below 1 is the clip rate; the norm after clipping is this times ``gradient_norm``.
 
