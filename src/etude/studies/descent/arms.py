@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -97,6 +97,12 @@ def noise_cases(sweeps: Sequence[Sweep]) -> tuple[NoiseCase, ...]:
             variance = NOISE**2 / sweep.arm.base.batch_size
             found.append(NoiseCase(sweep.arm.name, np.array(NOISY_EIGENVALUES), variance, rule.momentum, sweep.table))
     return tuple(found)
+
+
+def quadratics_of(ran: Mapping[str, Case]) -> tuple[str, ...]:
+    """The quadratics that ran with and without momentum, in the order of κ."""
+    names = {case.problem.name: case.problem.condition for case in ran.values() if case.problem.name in QUADRATICS}
+    return tuple(sorted(names, key=lambda name: names[name]))
 
 
 def arm_name(problem: str, method: Method, momentum: float = 0.0) -> str:

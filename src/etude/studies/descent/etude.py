@@ -22,9 +22,18 @@ from etude.core.errors import SpecError
 from etude.core.finding import Finding
 from etude.core.message import Message
 from etude.studies.arms import Sweep
-from etude.studies.descent.arms import GAIN, USUAL_MOMENTUM, arm_name, cases, check_options, make_arms, noise_cases
+from etude.studies.descent.arms import (
+    GAIN,
+    USUAL_MOMENTUM,
+    arm_name,
+    cases,
+    check_options,
+    make_arms,
+    noise_cases,
+    quadratics_of,
+)
 from etude.studies.descent.page import lay_out
-from etude.studies.descent.problems import LOCAL, MAIN, QUADRATICS, RIDGE_NAME, known_problems, make_tasks
+from etude.studies.descent.problems import LOCAL, MAIN, RIDGE_NAME, known_problems, make_tasks
 from etude.studies.etude import Etude, Tasks
 from etude.studies.spec import StudySpec
 
@@ -64,7 +73,7 @@ def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     main.append(ran[arm_name(MAIN, Method.HEAVY_BALL, USUAL_MOMENTUM)])
     ridge = [ran[arm_name(RIDGE_NAME, method)] for method in DESCENDING]
     curved = [ran[arm_name(name, method)] for name in LOCAL for method in DESCENDING]
-    slow, fast = ([ran[arm_name(name, method)] for name in QUADRATICS] for method in DESCENDING)
+    slow, fast = ([ran[arm_name(name, method)] for name in quadratics_of(ran)] for method in DESCENDING)
     edges = edge_finding("edge", [*main, *ridge])
     return [
         replace(edges, details=edges.details | {"problems": described(problems)}),

@@ -12,7 +12,7 @@ from etude.analysis.descent.cases import Bracket, Case, Problem
 from etude.analysis.descent.theory import Method, heavy_ball_steps, steps_to
 from etude.core.message import Message
 from etude.report.page import Cell, Column, Page, Section, Table
-from etude.studies.descent.arms import BATCH, GAIN, USUAL_MOMENTUM, arm_name, cases, noise_cases
+from etude.studies.descent.arms import BATCH, GAIN, USUAL_MOMENTUM, arm_name, cases, noise_cases, quadratics_of
 from etude.studies.descent.figures import (
     by_name,
     floor_figure,
@@ -22,7 +22,7 @@ from etude.studies.descent.figures import (
     real_figure,
     surface_figure,
 )
-from etude.studies.descent.problems import BOWL, DIRECTIONS, LOCAL, MAIN, QUADRATICS, RIDGE_NAME
+from etude.studies.descent.problems import BOWL, DIRECTIONS, LOCAL, MAIN, RIDGE_NAME
 from etude.studies.layout import provenance
 from etude.studies.stored import StoredStudy
 
@@ -36,7 +36,7 @@ def lay_out(study: StoredStudy) -> Page:
     both = (Method.GRADIENT_DESCENT, Method.HEAVY_BALL)
     main = [ran[arm_name(MAIN, method)] for method in (*both, Method.NESTEROV)]
     main.append(ran[arm_name(MAIN, Method.HEAVY_BALL, USUAL_MOMENTUM)])
-    slow, fast = ([ran[arm_name(name, method)] for name in QUADRATICS] for method in both)
+    slow, fast = ([ran[arm_name(name, method)] for name in quadratics_of(ran)] for method in both)
     real = [ran[arm_name(name, method)] for name in (RIDGE_NAME, *LOCAL) for method in both]
     return Page(
         study="descent",
