@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etude.report.html import render_html, write_html
+from etude.report.html import _unbroken, render_html, write_html
 from etude.report.page import CurveFigure, LrFigure, Page
 
 
@@ -72,6 +72,7 @@ def test_what_belongs_together_stays_on_one_line(convergence: Page) -> None:
     html = render_html(convergence)
     assert "best is η\u00a0=\u00a00.13\u00a0[0.09,\u00a00.18]; use η\u00a0=\u00a00.079." in html
     assert "within 5\u00a0%, and beyond" in html
+    assert _unbroken("at 2/λmax, 3/4 or a/b") == "at 2/\u2060λmax, 3/4 or a/b"
 
 
 def test_a_page_with_nothing_but_an_answer_renders(convergence: Page) -> None:

@@ -28,7 +28,9 @@ from etude.report.numbers import NOTHING, number
 from etude.report.page import Cell, CurveFigure, Figure, LrFigure, Page, Table
 from etude.report.words import Both, both, estimate, word
 
-_BREAKS = re.compile(r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])")
+_BREAKS = re.compile(
+    r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])|(?<=\d)/(?=[λη(])"
+)
 _FIGURES = {
     LrFigure: "lr",
     CurveFigure: "curve",
@@ -119,5 +121,5 @@ def _cell(cell: Cell, table: Table, column: int) -> Both:
 
 
 def _unbroken(text: str) -> str:
-    """Keep "η = 0.1", "5 %" and "[0.1, 0.2]" on one line."""
-    return _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    """Keep "η = 0.1", "5 %", "[0.1, 0.2]" and "2/λmax" on one line."""
+    return _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0").replace("/", "/\u2060"), text)

@@ -6,7 +6,7 @@ function bandFigure(figure, box, { zoom, hidden }) {
   const width = (state.printing ? 660 : box.clientWidth) - margin.l - margin.r;
   const names = shown.length > 0 ? shown.map((panel) => text(panel.name)) : [""];
   const columns = Math.min(names.length, narrowBox(box) && !state.printing ? 2 : 3);
-  const { height, panels } = panelGrid(names, columns, width, narrowBox(box) ? 140 : 170);
+  const { height, panels } = panelGrid(names, columns, width, narrowBox(box) ? 140 : names.length <= 3 ? 220 : 170);
   const x = zoom?.x ?? [0, Math.max(...shown.map((panel) => panel.steps.at(-1) ?? 1), 1)];
   const values = shown.flatMap((panel) => [panel.quantiles[0], panel.quantiles[4]].flat());
   const y = zoom?.y ?? (figure.yLimits ? limitsToRange(figure.yLimits, figure.logY) : rangeOf(values, figure.logY));

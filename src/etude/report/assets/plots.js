@@ -117,6 +117,7 @@ function axis(isLog, range, room) {
     tickfont: { color: css("--soft") },
     ticks: "outside",
     ticklen: 4,
+    tickangle: 0,
   };
 }
 

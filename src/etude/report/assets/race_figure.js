@@ -6,11 +6,11 @@ function raceFigure(figure, box, { zoom }) {
   const width = state.printing ? 660 : box.clientWidth;
   const lanes = Math.max(...figure.lanes.map((lane) => lane + 1), 0) * LANE;
   const space = raceSpace(figure, width, lanes, labelRoom(text(figure.xLabel), box));
-  const { above, margin, row, main } = space;
+  const { margin, row, main } = space;
   const x = zoom?.x ?? raceRange(figure);
   const layout = {
     ...baseLayout(box, figure.arms.length * row + margin.t + margin.b, margin),
-    xaxis: { ...axis(figure.logX, x, above ? 6 : 9), domain: [0, main], title: axisTitle(text(figure.xLabel), box) },
+    xaxis: { ...axis(figure.logX, x, Math.max(3, Math.min(9, Math.floor((main * (width - margin.l - margin.r)) / 52)))), domain: [0, main], title: axisTitle(text(figure.xLabel), box) },
     xaxis2: { domain: [main, 1], range: [-8 / LANE - 0.5, lanes / LANE - 0.5], visible: false, fixedrange: true },
     yaxis: { range: [figure.arms.length - 0.5, -0.5], fixedrange: true, showticklabels: false, showgrid: false, zeroline: false },
     annotations: figure.arms.flatMap((arm, i) => rowLabels(arm, i, space)),
@@ -26,7 +26,7 @@ function raceFigure(figure, box, { zoom }) {
 function raceSpace(figure, width, lanes, extra) {
   const longest = Math.max(...figure.arms.map((arm) => widthOf(text(arm.name), 600)), 0);
   const widest = (parts) => Math.max(...figure.arms.map((arm) => widthOf(result(arm, parts))), 0);
-  const beside = RESULTS.find((parts) => longest + widest(parts) + lanes < 0.62 * width);
+  const beside = RESULTS.find((parts) => longest + widest(parts) + lanes < (width < 520 ? 0.4 : 0.62) * width);
   const above = beside === undefined || longest > 0.33 * width;
   const room = width - 48 - lanes;
   const parts = above ? RESULTS.slice(1).find((all) => widest(all) < 0.48 * room) ?? RESULTS.at(-1) : beside;
