@@ -14,16 +14,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "EtudeError", "Study", "Task", "UserError", "__version__"]
+__all__ = ["Answer", "EtudeError", "Monitor", "Study", "Task", "UserError", "__version__"]
 
 if TYPE_CHECKING:
     from etude.core.errors import EtudeError, UserError
+    from etude.integrations.monitor import Monitor
     from etude.studies.study import Answer, Study
     from etude.tasks.task import Task
 
 _HOMES = {
     "Answer": "etude.studies.study",
     "EtudeError": "etude.core.errors",
+    "Monitor": "etude.integrations.monitor",
     "Study": "etude.studies.study",
     "Task": "etude.tasks.task",
     "UserError": "etude.core.errors",

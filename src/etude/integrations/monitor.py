@@ -1,0 +1,328 @@
+"""The monitor: watches a training loop that Étude does not own, and records what a lane records."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from etude.core.errors import SpecError, StorageError
+from etude.core.trace import Ending, Outcome
+from etude.integrations.monitor_facts import names_of, optimizers_of, rule_of
+from etude.integrations.monitor_optimizer import Look, OptimizerWatch
+from etude.integrations.monitor_pace import Pace
+from etude.integrations.monitor_rows import Number, Rows, scalar
+from etude.integrations.monitor_tensorboard import Mirror
+from etude.integrations.monitor_tensors import is_sharded
+from etude.storage.recording import RecordingWriter
+
+CHUNK_SECONDS = 5.0
+"""Between chunks, at least: what a kill can cost."""
+
+_LONGEST_CHUNK_SECONDS = 60.0
+_CHUNK_COST = (
+    400  # a chunk is stored at most every 400 times the seconds that the last one took: a quarter of a percent
+)
+
+
+@final
+class Monitor:
+    r"""Watches a training loop of one's own: ``with Monitor(model, optimizer, "runs/x") as monitor``.
+
+    Call ``monitor.step(loss)`` after every ``optimizer.step()``. At every step the loss, the learning rates of the groups and
+    skipped updates are recorded; at every k-th step also, over all and for each parameter,
+
+    - ``gradient_norm``, ‖g‖, and ``weight_norm``, ‖w‖, before the update;
+    - ``update_norm``, ‖Δw‖, the update as it was made, and ``update_ratio``, ‖Δw‖/‖w‖;
+    - ``clip_factor``, what clipping multiplied the gradient by;
+    - at the step after, ``alignment``: the cosine of its gradient and −Δw.
+
+    The training is not changed by a bit: the monitor reads through the hooks that torch calls around every step, writes into no
+    tensor of the training, and draws no random number. k adapts so that the monitor takes at most ``budget`` of the time; on a
+    GPU that is the time of the Python process, which also queues its kernels.
+
+    Several updates between two calls (more than one of a critic, say) are one step, whose first update is looked at. A call
+    without an update before it is a skipped step, such as ``GradScaler`` makes. In distributed training every rank makes its
+    monitor; rank 0 writes, and its losses are of its own batches. Where parameters are sharded (``fully_shard``) all ranks
+    look at the same steps, and lengths are those over all shards.
+
+    Args:
+        model: Names the parameters; may be compiled or wrapped for distributed training.
+        optimizer: What is watched; several may be given.
+        out: Folder of the recording, for ``etude diagnose``, ``etude show`` and ``etude report``.
+        steps: Horizon: steps that are planned.
+        batch_size: Examples per step.
+        examples: Training examples in all.
+        chance_loss: Loss of the best constant output: ln C for cross entropy and C balanced classes.
+        clip_norm: Global gradient norm that the loop clips at.
+        planned_lr: η that is meant to be applied at each step, to be held against the one that is.
+        budget: Share of the training's time that the monitor may take; 2 % is hardly noticed.
+        every: k, if it shall stay the same, as for runs that are to be compared step by step.
+        tensorboard: Whether to write what is recorded for TensorBoard as well.
+        first_step: Step at which a training goes on from a checkpoint, and its recording in ``out`` with it.
+
+    Raises:
+        SpecError: When an argument is out of its range.
+        UserError: When the folder holds something else, or the recording of another training.
+        LockedError: When another process records there.
+
+    Example:
+        >>> import tempfile
+        >>> model = nn.Linear(4, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with tempfile.TemporaryDirectory() as runs, Monitor(model, optimizer, f"{runs}/a") as monitor:
+        ...     for _ in range(3):
+        ...         optimizer.zero_grad()
+        ...         loss = model(torch.ones(8, 4)).square().mean()
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         monitor.step(loss)
+        ...     monitor.steps
+        3
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | Iterable[Optimizer],
+        out: str | Path,
+        *,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        examples: int | None = None,
+        chance_loss: float | None = None,
+        clip_norm: float | None = None,
+        planned_lr: Sequence[float] | None = None,
+        budget: float = 0.02,
+        every: int | None = None,
+        tensorboard: bool = False,
+        first_step: int = 0,
+    ) -> None:
+        _check(budget, every, first_step)
+        self.steps = first_step
+        optimizers = optimizers_of(optimizer)
+        self._names = names_of(model, optimizers)
+        self._sharded = any(is_sharded(p) for p in self._names)
+        self._pace = Pace(budget, every)
+        self._rows = Rows()
+        self._losses: list[Number] = []
+        self._writer: RecordingWriter | None = None
+        self._mirror: Mirror | None = None
+        writes = _rank() == 0
+        if writes:
+            rule, hyperparameters = rule_of(optimizers[0])
+            facts = {
+                "rule": rule,
+                "hyperparameters": hyperparameters,
+                "layers": list(self._names.values()),
+                "optimizers": [type(o).__name__ for o in optimizers],
+                "horizon": steps,
+                "batch_size": batch_size,
+                "examples": examples,
+                "chance_loss": chance_loss,
+                "clip_norm": clip_norm,
+                "budget": budget,
+            }
+            about = {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.machine()}
+            self._writer = RecordingWriter(Path(out), facts, first_step, about)
+            if planned_lr is not None:
+                plan = np.asarray(planned_lr, dtype=np.float64)
+                self._writer.append({"plan": {"step": np.arange(len(plan), dtype=np.float64), "lr": plan}})
+            self._mirror = Mirror(Path(out), first_step) if tensorboard else None
+        # The others need not look, unless a length is the sum over all ranks.
+        self._watches = [OptimizerWatch(o) for o in optimizers] if writes or self._sharded else []
+        self._looking = False
+        self._left = self._stored = time.perf_counter()
+        self._next_chunk = CHUNK_SECONDS
+        self._prepare()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._end(Outcome(Ending.STOPPED, self.steps, kind.__name__))
+
+    @property
+    def every(self) -> int:
+        """Steps from one close look to the next, at present."""
+        return self._pace.every
+
+    @property
+    def cost(self) -> float:
+        """Share of the training's own time that the monitor has taken so far."""
+        return self._pace.share
+
+    def loss(self, loss: Number) -> None:
+        """Take the loss of a part of a step's batch, where gradients are accumulated: the step's is the mean of its parts."""
+        if self._watches:
+            self._losses.append(_one_number(loss))
+
+    def gradients(self) -> None:
+        """Read the gradients as they are now; call it before gradients are clipped (and after ``scaler.unscale_``)."""
+        for watch in self._watches:
+            watch.read_gradients()
+
+    def step(self, loss: Number | None = None, *, gradient_norm: Number | None = None) -> None:
+        """Close the record of a step; call it once after every ``optimizer.step()``, before or after the scheduler's.
+
+        Args:
+            loss: Loss of the step's batch, not scaled; it may be a tensor on any device and is not waited for.
+            gradient_norm: What ``clip_grad_norm_`` returned, the length before clipping.
+
+        Raises:
+            SpecError: When the loss is not a single number.
+        """
+        if not self._watches:
+            return
+        entered = time.perf_counter()
+        if loss is not None:
+            self._losses.append(_one_number(loss))
+        own = sum(watch.seconds for watch in self._watches)
+        training = entered - self._left - own
+        looks = tuple(watch.look for watch in self._watches if watch.look is not None)
+        alignment = self._watches[0].alignment
+        self._take(gradient_norm, looks, alignment)
+        self.steps += 1
+        if entered - self._stored > self._next_chunk:
+            self.flush()
+        self._left = time.perf_counter()
+        seconds = own + self._left - entered
+        self._pace.stepped(training, seconds, looked=bool(looks), followed=alignment is not None)
+        self._prepare()
+
+    def log(self, **numbers: Number) -> None:
+        """Record numbers of an evaluation after the steps made so far: ``validation_loss``, ``validation_accuracy``."""
+        if self._watches:
+            own = {name: scalar(value) for name, value in numbers.items()}
+            self._rows.evaluations.append({"step": self.steps, **own})
+
+    def flush(self) -> None:
+        """Store what was recorded; when this returns it survives a kill.
+
+        A failing disk does not end the training: a warning says that the recording has ended.
+        """
+        if self._writer is None:
+            self._rows.clear()
+            return
+        began = time.perf_counter()
+        with self._sparing_the_training():
+            tables = self._rows.tables(self._names)
+            pace = {"step": self.steps, "every": self.every, "cost": self.cost}
+            tables["pace"] = {name: np.array([value], dtype=np.float64) for name, value in pace.items()}
+            self._writer.append(tables)
+            if self._mirror is not None:
+                self._mirror.write(tables)
+        self._rows.clear()
+        self._stored = time.perf_counter()
+        seconds = _CHUNK_COST * (self._stored - began)
+        self._next_chunk = min(max(CHUNK_SECONDS, seconds), _LONGEST_CHUNK_SECONDS)
+
+    def close(self) -> None:
+        """Store everything and leave the optimizers alone; the end of the training, if it was not left by an error before."""
+        self._end(Outcome(Ending.COMPLETED, self.steps))
+
+    def _prepare(self) -> None:
+        """Decide whether the next step is looked at closely; all ranks of a sharded model decide alike."""
+        self._looking = self._pace.due(self.steps)
+        if self._looking and self._sharded:
+            every = torch.tensor(self._pace.every, device=next(iter(self._names)).device)
+            torch.distributed.all_reduce(every, torch.distributed.ReduceOp.MAX)
+            self._pace.every = int(every)
+        if self._looking:
+            for watch in self._watches:
+                watch.look_closely()
+
+    def _take(self, gradient_norm: Number | None, looks: tuple[Look, ...], alignment: Tensor | None) -> None:
+        """Take over what the optimizers' hooks have seen."""
+        row: dict[str, Number] = {"step": self.steps}
+        if self._losses:
+            row["loss"] = self._mean_loss()
+        lrs = [lr for watch in self._watches for lr in watch.lrs]
+        row["lr"] = lrs[0] if lrs else math.nan
+        if len(lrs) > 1:
+            row |= {f"lr/{i}": lr for i, lr in enumerate(lrs)}
+        row["skipped"] = self._skipped()
+        told = None if gradient_norm is None else scalar(gradient_norm)
+        if told is not None:
+            row["gradient_norm"] = told
+        self._rows.steps.append(row)
+        if looks:
+            self._rows.looks.append((self.steps, looks, told))
+        if alignment is not None:
+            self._rows.angles.append({"step": self.steps, "alignment": alignment})
+        for watch in self._watches:
+            watch.rest()
+
+    def _mean_loss(self) -> Number:
+        losses, self._losses = self._losses, []
+        return losses[0] if len(losses) == 1 else sum(losses[1:], losses[0]) / len(losses)
+
+    def _skipped(self) -> Number:
+        skips = [watch.skipped for watch in self._watches if watch.skipped is not None]
+        if skips:
+            return skips[0].reshape(())
+        return 0.0 if any(watch.updates for watch in self._watches) else 1.0
+
+    def _end(self, outcome: Outcome) -> None:
+        if self._watches:
+            self.flush()
+        if self._writer is not None:
+            with self._sparing_the_training():
+                self._writer.finish(outcome)
+        self._leave()
+
+    @contextmanager
+    def _sparing_the_training(self) -> Iterator[None]:
+        """End the recording, with a warning, and not the training, where storing fails."""
+        try:
+            yield
+        except (StorageError, OSError) as error:
+            warnings.warn(f"the monitor has stopped recording at step {self.steps}: {error}", stacklevel=4)
+            self._leave()
+
+    def _leave(self) -> None:
+        for watch in self._watches:
+            watch.close()
+        self._watches = []
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._mirror is not None:
+            self._mirror.close()
+            self._mirror = None
+
+
+def _one_number(loss: Any) -> Number:
+    if isinstance(loss, Tensor) and loss.numel() != 1:
+        raise SpecError(f"needs a loss that is one number, got a tensor of shape {tuple(loss.shape)}: pass its mean")
+    return scalar(loss)
+
+
+def _rank() -> int:
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if distributed else 0
+
+
+def _check(budget: float, every: int | None, first_step: int) -> None:
+    if not 0 < budget <= 1:
+        raise SpecError(f"needs a budget in (0, 1], got {budget}: 0.02 lets the monitor take 2 % of the time")
+    if every is not None and every < 1:
+        raise SpecError(f"needs every >= 1, got {every}: leave it out to let it adapt")
+    if first_step < 0:
+        raise SpecError(f"needs first_step >= 0, got {first_step}: pass the step that the checkpoint was made at")

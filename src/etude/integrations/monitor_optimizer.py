@@ -1,0 +1,205 @@
+"""What a monitor sees of one optimizer, through the hooks that torch calls around every step."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from etude.integrations.monitor_tensors import lengths, products
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One update, looked at closely; lengths of the parameters that have a gradient, on their device.
+
+    Attributes:
+        params: Those parameters (N).
+        gradients: Lengths of their gradients as the optimizer got them (N,).
+        weights: Lengths of the weights before the update (N,).
+        updates: Lengths of w_{t+1} − w_t (N,).
+        unclipped: Lengths of the gradients where ``read_gradients`` was called (N,), or ``None``.
+    """
+
+    params: tuple[Tensor, ...]
+    gradients: Tensor
+    weights: Tensor
+    updates: Tensor
+    unclipped: Tensor | None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Update:
+    """An update factor · tensors; the factor is one number per tensor (N,), or one for all."""
+
+    params: tuple[Tensor, ...]
+    tensors: list[Tensor]
+    factor: Tensor | float
+
+    def lengths(self) -> Tensor:
+        factor = self.factor.abs() if isinstance(self.factor, Tensor) else abs(self.factor)
+        return lengths(self.tensors) * factor
+
+    def alignment(self) -> Tensor | None:
+        """Cosine of the present gradient and minus this update."""
+        grads = [p.grad for p in self.params]
+        if any(g is None for g in grads):
+            return None
+        given = [g for g in grads if g is not None]
+        along = -(products(given, self.tensors) * self.factor).sum()
+        cosine: Tensor = along / torch.linalg.vector_norm(lengths(given)) / torch.linalg.vector_norm(self.lengths())
+        return cosine
+
+
+@final
+class OptimizerWatch:
+    """Reads an optimizer's steps; it changes no tensor of the training and draws no random number.
+
+    Args:
+        optimizer: What is watched.
+
+    Attributes:
+        updates: Updates since the last ``rest``.
+        lrs: Learning rates of the groups at the last update; a tensor's value is copied.
+        skipped: Whether the last update was skipped on the device, for a gradient scaler that found infinities; a tensor.
+        alignment: Cosine of the gradient and minus the update before, if that one was looked at closely.
+        look: What was seen of the first update since the last ``rest``, if it was looked at closely.
+        seconds: Spent here.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.updates = 0
+        self.lrs: list[float | Tensor] = []
+        self.skipped: Tensor | None = None
+        self.alignment: Tensor | None = None
+        self.look: Look | None = None
+        self.seconds = 0.0
+        self._looking = False
+        self._weights: tuple[tuple[Tensor, ...], Tensor] | None = None
+        self._gradients: Tensor | None = None
+        self._unclipped: Tensor | None = None
+        self._last: _Update | None = None
+        self._buffers: dict[Tensor, Tensor] = {}
+        self._copies: list[Tensor] | None = None
+        self._hooks = [
+            optimizer.register_step_pre_hook(self._before),
+            optimizer.register_step_post_hook(self._after),
+        ]
+
+    def close(self) -> None:
+        """Leave the optimizer as it was."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def look_closely(self) -> None:
+        """Look closely at the next update."""
+        self._looking = True
+
+    def rest(self) -> None:
+        """Begin the next record."""
+        self.updates = 0
+        self.skipped = self.alignment = self.look = self._unclipped = None
+        self.seconds = 0.0
+
+    @torch.no_grad()
+    def read_gradients(self) -> None:
+        """Read the gradients as they are now, before they are clipped."""
+        if self._looking and self._with_gradients():
+            began = time.perf_counter()
+            self._unclipped = self._read([p.grad for p in self._with_gradients() if p.grad is not None])
+            self.seconds += time.perf_counter() - began
+
+    def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.updates += 1
+        self.lrs = [lr.clone() if isinstance(lr := group["lr"], Tensor) else lr for group in optimizer.param_groups]
+        if self.updates > 1 or not (self._looking or self._last is not None):
+            return
+        began = time.perf_counter()
+        closure = kwargs.get("closure", args[0] if args else None) is not None
+        with torch.no_grad():
+            if self._last is not None:
+                # A closure has yet to compute the gradient of this step.
+                self.alignment = None if closure else self._last.alignment()
+                self._last = None
+            if self._looking:
+                self._start(closure=closure)
+        self.seconds += time.perf_counter() - began
+
+    def _after(self, optimizer: Optimizer, *_: Any) -> None:
+        found_inf = getattr(optimizer, "found_inf", None)
+        if found_inf is not None:
+            self.skipped = found_inf.detach().clone()
+        if self._weights is None:
+            return
+        began = time.perf_counter()
+        with torch.no_grad():
+            self._finish(*self._weights)
+        self._weights, self._looking = None, False
+        self.seconds += time.perf_counter() - began
+
+    def _start(self, *, closure: bool) -> None:
+        params = tuple(self._trained() if closure else self._with_gradients())
+        if not params:
+            return
+        self._weights = params, lengths(params)
+        self._gradients = None if closure else self._read([p.grad for p in params if p.grad is not None])
+        self._copies = None
+        if closure or not self._moves_along_a_buffer():
+            for p in params:
+                if p not in self._buffers:
+                    self._buffers[p] = torch.empty_like(p)
+            self._copies = [self._buffers[p] for p in params]
+            torch._foreach_copy_(self._copies, params)
+
+    def _finish(self, params: tuple[Tensor, ...], weights: Tensor) -> None:
+        update = self._update(params)
+        gradients = self._gradients
+        if gradients is None:
+            grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+            gradients = self._read(grads)
+        self.look = Look(params, gradients, weights, update.lengths(), self._unclipped)
+        self._last = update
+
+    def _update(self, params: tuple[Tensor, ...]) -> _Update:
+        """The update just made: exactly from the optimizer's state, or as the difference from the weights before."""
+        state = self.optimizer.state
+        if self._copies is None:
+            lrs = {p: float(group["lr"]) for group in self.optimizer.param_groups for p in group["params"]}
+            factors = torch.tensor([-lrs[p] for p in params], device=params[0].device)
+            return _Update(params, [state[p]["momentum_buffer"] for p in params], factors)
+        # before − after, in place; the factor turns it round
+        torch._foreach_sub_(self._copies, params)
+        return _Update(params, self._copies, -1.0)
+
+    def _moves_along_a_buffer(self) -> bool:
+        """Whether an update is −η times the momentum buffer, whatever the buffer is made of: plain SGD with momentum."""
+        return (
+            type(self.optimizer) is torch.optim.SGD
+            and getattr(self.optimizer, "found_inf", None) is None
+            and all(
+                group["momentum"] != 0
+                and not group["nesterov"]
+                and not group["maximize"]
+                and not isinstance(group["lr"], Tensor)
+                and all(p.dtype in (torch.float32, torch.float64) for p in group["params"])
+                for group in self.optimizer.param_groups
+            )
+        )
+
+    def _read(self, grads: list[Tensor]) -> Tensor:
+        # A fused optimizer takes scaled gradients and divides them itself.
+        scale = getattr(self.optimizer, "grad_scale", None)
+        return lengths(grads) if scale is None else lengths(grads) / scale
+
+    def _trained(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad]
+
+    def _with_gradients(self) -> list[Tensor]:
+        return [p for p in self._trained() if p.grad is not None]

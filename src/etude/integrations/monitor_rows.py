@@ -1,0 +1,112 @@
+"""What a monitor has seen and not yet stored: tensors left on their device until a chunk is due, then numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from etude.core.trace import Array
+from etude.integrations.monitor_optimizer import Look
+
+Number = float | Tensor
+NORMS = ("gradient_norm", "weight_norm", "update_norm")
+
+
+@final
+@dataclass
+class Rows:
+    """Rows by the table in which they will be stored.
+
+    Attributes:
+        steps: One row for each step: its numbers by column.
+        looks: Steps that were looked at closely, what was seen, and the gradient's length before clipping if it was told.
+        angles: Steps and the cosines of their gradients with minus the update before.
+        evaluations: What the training loop measured itself.
+    """
+
+    steps: list[dict[str, Number]] = field(default_factory=list)
+    looks: list[tuple[int, tuple[Look, ...], Number | None]] = field(default_factory=list)
+    angles: list[dict[str, Number]] = field(default_factory=list)
+    evaluations: list[dict[str, Number]] = field(default_factory=list)
+
+    def tables(self, names: Mapping[Tensor, str]) -> dict[str, dict[str, Array]]:
+        """All rows as columns; this is where the training waits for numbers, once for each chunk."""
+        return {
+            "steps": _table(self.steps),
+            "layers": _layers(self.looks, names),
+            "angles": _table(self.angles),
+            "evaluations": _table(self.evaluations),
+        }
+
+    def clear(self) -> None:
+        """Forget what is stored."""
+        for rows in (self.steps, self.looks, self.angles, self.evaluations):
+            rows.clear()
+
+
+def scalar(value: Number) -> Number:
+    """A number as it is now, kept apart from what the training goes on with."""
+    return value.detach().reshape(()).clone() if isinstance(value, Tensor) else float(value)
+
+
+def _table(rows: Sequence[Mapping[str, Number]]) -> dict[str, Array]:
+    names = dict.fromkeys(["step", *(name for row in rows for name in row)])
+    return {name: _numbers([row.get(name, float("nan")) for row in rows]) for name in names}
+
+
+def _numbers(values: Sequence[Number]) -> Array:
+    """Numbers (N,) of which some may lie on a device; those are fetched together."""
+    found = np.array([np.nan if isinstance(v, Tensor) else v for v in values], dtype=np.float64)
+    where = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
+    if where:
+        held = [v for v in values if isinstance(v, Tensor)]
+        if any(v.device != held[0].device for v in held):
+            held = [v.cpu() for v in held]
+        found[where] = torch.stack([v.to(torch.float64) for v in held]).cpu().numpy()
+    return found
+
+
+def _layers(
+    looks: Sequence[tuple[int, tuple[Look, ...], Number | None]], names: Mapping[Tensor, str]
+) -> dict[str, Array]:
+    if not looks:
+        return {"step": np.empty(0)}
+    row_of = {name: i for i, name in enumerate(names.values())}
+    applied, weights, updates = (np.full((len(looks), len(row_of)), np.nan) for _ in NORMS)
+    gradients = applied.copy()
+    for i, (_, own, told) in enumerate(looks):
+        for look in own:
+            at = [row_of[names[p]] for p in look.params]
+            applied[i, at] = look.gradients.double().cpu().numpy()
+            weights[i, at] = look.weights.double().cpu().numpy()
+            updates[i, at] = look.updates.double().cpu().numpy()
+            gradients[i, at] = applied[i, at] if look.unclipped is None else look.unclipped.double().cpu().numpy()
+        if told is not None and _total(applied[i]) > 0:
+            # Clipping by the norm shortens all gradients alike.
+            gradients[i] = applied[i] * (float(told) / _total(applied[i]))
+    columns = {"step": np.array([step for step, _, _ in looks], dtype=np.float64)}
+    with np.errstate(all="ignore"):  # a run that diverges is data
+        columns |= _named("gradient_norm", gradients, row_of, _total(gradients))
+        columns |= _named("weight_norm", weights, row_of, _total(weights))
+        columns |= _named("update_norm", updates, row_of, _total(updates))
+        columns |= _named("update_ratio", _ratio(updates, weights), row_of, _ratio(_total(updates), _total(weights)))
+        columns["clip_factor"] = np.minimum(_ratio(_total(applied), _total(gradients)), 1.0)
+    return columns
+
+
+def _named(name: str, values: Array, row_of: Mapping[str, int], total: Array) -> dict[str, Array]:
+    return {name: total} | {f"{name}/{layer}": values[:, i].copy() for layer, i in row_of.items()}
+
+
+def _total(norms: Array) -> Array:
+    """Length over all layers; layers without a gradient are left out."""
+    return np.asarray(np.sqrt(np.nansum(np.square(norms), axis=-1)))
+
+
+def _ratio(a: Array, b: Array) -> Array:
+    return np.asarray(np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b > 0))
