@@ -274,3 +274,26 @@ def test_hostile_names_are_shown_and_never_run(chromium: Any, arms: Page, of: An
     assert visit.page.evaluate("window.pwned") is None
     assert visit.page.evaluate("document.querySelectorAll('main img, main b:not(.brand b)').length") == 0
     assert visit.faults == []
+
+
+def test_figures_without_a_single_number_open_without_fault(chromium: Any, arms: Page, of: Any, tmp_path: Path) -> None:
+    race, lr, heat, layers, lines, surface, bands = (of(name) for name in FIGURES)
+    nothing = float("nan")
+    start = tuple(replace(path, points=path.points[:1]) for path in surface.panels[0].trajectories[:1])
+    empty = (
+        replace(race, arms=tuple(replace(arm, value=nothing, low=None, high=None, points=None) for arm in race.arms)),
+        replace(
+            lr, series=tuple(replace(s, mean=s.mean * nothing, points=None, low=None, high=None) for s in lr.series)
+        ),
+        replace(heat, values=heat.values * nothing, marks=()),
+        replace(layers, values=layers.values * nothing, frames=()),
+        replace(lines, lines=tuple(replace(line, y=line.y * nothing, low=None, high=None) for line in lines.lines)),
+        replace(surface, panels=(replace(surface.panels[0], trajectories=start),), minimum=None),
+        replace(bands, panels=tuple(replace(p, quantiles=p.quantiles * nothing) for p in bands.panels[:1])),
+    )
+    section = replace(arms.sections[0], figures=empty)
+    write_html(replace(arms, sections=(section,)), tmp_path / "report.html")
+    visit = Visit(chromium, tmp_path / "report.html")
+    assert visit.page.locator(".plot .main-svg").count() >= 7
+    assert visit.page.locator("#controls-surface output").nth(1).text_content() == "0 / 0"
+    assert visit.faults == []
