@@ -1,0 +1,1 @@
+"""A learning-rate finder for anyone's own training step."""
