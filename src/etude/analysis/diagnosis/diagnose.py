@@ -2,9 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from etude.analysis.diagnosis.batch import batch_size
+from etude.analysis.diagnosis.clipping import clipping
+from etude.analysis.diagnosis.depth import bad_init, symmetric, vanishing
+from etude.analysis.diagnosis.diverging import diverging
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.floor import noise_floor, plateau
+from etude.analysis.diagnosis.high import too_high
+from etude.analysis.diagnosis.layers import frozen, imbalance
+from etude.analysis.diagnosis.low import too_low
+from etude.analysis.diagnosis.oscillation import edge, oscillation
+from etude.analysis.diagnosis.overfit import overfitting
 from etude.analysis.diagnosis.record import RunRecord
+from etude.analysis.diagnosis.recurrent import time_explosion
+from etude.analysis.diagnosis.rotation import rotation
+from etude.analysis.diagnosis.schedules import decayed_early, long_warmup, no_warmup, wrong_schedule
+from etude.analysis.diagnosis.spikes import spikes
+from etude.analysis.diagnosis.units import dead_units, saturated
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.message import Message
+
+RULES: tuple[Callable[[Evidence], Diagnosis | None], ...] = (
+    wrong_schedule, frozen, symmetric, bad_init, vanishing, saturated, time_explosion, no_warmup, long_warmup, decayed_early,
+    clipping, imbalance, too_high, too_low, diverging, oscillation, spikes, dead_units, noise_floor, batch_size, rotation,
+    overfitting, plateau, edge,
+)  # fmt: skip
+"""In the order of ``Fault``."""
+
+CAUSES: dict[Fault, tuple[Fault, ...]] = {
+    Fault.TOO_LOW: (
+        Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.VANISHING, Fault.SATURATED, Fault.CLIPPING, Fault.LONG_WARMUP,
+        Fault.DECAYED_EARLY, Fault.FROZEN_PARAMETER, Fault.IMBALANCE, Fault.SYMMETRY,
+    ),
+    Fault.TOO_HIGH: (Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.TIME_EXPLOSION),
+    Fault.DIVERGING: (Fault.WRONG_SCHEDULE, Fault.TIME_EXPLOSION, Fault.TOO_HIGH),
+    Fault.OSCILLATION: (Fault.TOO_HIGH,),
+    Fault.SPIKE: (Fault.BAD_INIT, Fault.TIME_EXPLOSION, Fault.NO_WARMUP, Fault.TOO_HIGH, Fault.DIVERGING),
+    Fault.DEAD_UNITS: (Fault.BAD_INIT, Fault.NO_WARMUP, Fault.TOO_HIGH, Fault.DIVERGING),
+    Fault.SATURATED: (Fault.BAD_INIT, Fault.TOO_HIGH),
+    Fault.VANISHING: (Fault.SYMMETRY,),
+    Fault.BAD_INIT: (Fault.SYMMETRY,),
+    Fault.NO_WARMUP: (Fault.BAD_INIT, Fault.TOO_HIGH),
+    Fault.IMBALANCE: (Fault.VANISHING, Fault.BAD_INIT, Fault.TOO_HIGH),
+    Fault.OVERFITTING: (Fault.TOO_HIGH,),
+    Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH),
+    Fault.BATCH_SIZE: (Fault.TOO_HIGH,),
+    Fault.ROTATION: (Fault.TOO_HIGH, Fault.TOO_LOW),
+    Fault.PLATEAU: (
+        Fault.SYMMETRY, Fault.BAD_INIT, Fault.VANISHING, Fault.SATURATED, Fault.CLIPPING, Fault.TOO_HIGH, Fault.TOO_LOW,
+        Fault.DEAD_UNITS, Fault.FROZEN_PARAMETER, Fault.TIME_EXPLOSION, Fault.DIVERGING, Fault.SPIKE,
+    ),
+}  # fmt: skip
+"""What may have brought a fault about; it is then told of as its consequence."""
 
 
 def diagnose(run: RunRecord) -> list[Diagnosis]:
@@ -17,6 +69,42 @@ def diagnose(run: RunRecord) -> list[Diagnosis]:
         run: The record.
 
     Returns:
-        At least one verdict.
+        At least one verdict: first what has no cause among the others, in the order of ``Fault``; then what may be its
+        consequence; information last.
     """
-    return [Diagnosis(Fault.UNDECIDED, Message("diagnosis.undecided"), Confidence.POSSIBLE)]
+    e = Evidence(run)
+    found = [verdict for rule in RULES if (verdict := rule(e)) is not None]
+    seen = {verdict.fault for verdict in found}
+    told = [replace(v, cause=next((c for c in CAUSES.get(v.fault, ()) if c in seen), None)) for v in found]
+    if not any(v.accuses for v in told):
+        told.append(_nothing_wrong(e))
+    return sorted(told, key=lambda v: (not v.accuses, v.cause is not None))
+
+
+def _nothing_wrong(e: Evidence) -> Diagnosis:
+    """Healthy, if the evidence could have shown a learning rate that is too low or too high; else undecided."""
+    aligned, gain = e.alignment(), e.gain
+    if len(e.loss) < 30 or e.progress is None:
+        return Diagnosis(
+            Fault.UNDECIDED,
+            Message("diagnosis.undecided.short", {"steps": len(e.loss)}),
+            Confidence.POSSIBLE,
+            wanted=(Message("diagnosis.wanted.steps"),),
+        )
+    if (aligned is None and e.q is None) or gain is None:
+        return Diagnosis(
+            Fault.UNDECIDED,
+            Message("diagnosis.undecided.blind", {"progress": e.progress}),
+            Confidence.POSSIBLE,
+            estimate=e.progress,
+            wanted=(Message("diagnosis.wanted.alignment"), Message("diagnosis.wanted.fork")),
+        )
+    values: dict[str, str | int | float] = {"progress": e.progress, "gain": gain[0]}
+    return Diagnosis(
+        Fault.HEALTHY,
+        Message("diagnosis.healthy.symptom", values),
+        Confidence.LIKELY,
+        falsifier=Message("diagnosis.healthy.falsifier"),
+        estimate=e.progress,
+        wanted=() if e.run.fork else (Message("diagnosis.wanted.fork"),),
+    )

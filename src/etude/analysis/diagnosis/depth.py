@@ -1,0 +1,104 @@
+"""How signals and gradients run through the layers before training has changed them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
+from etude.core.message import Message
+
+STEEP = 0.15
+DECADES = 2.0
+SIGNAL_DECADES = 1.0
+TIMES_CHANCE = 3.0
+SYMMETRIC = 0.999
+
+
+def vanishing(e: Evidence) -> Diagnosis | None:
+    """D12. Gradients of pre-activations shrink on their way back, by more than two powers of ten over the depth.
+
+    Looked at is the first evaluation: the slope of log₁₀ RMS(δ) per layer must be above 0.15, its interval above 0, and slope
+    times depth above 2. Weight gradients would not do: shrinking signals and shrinking δ cancel in them.
+    """
+    slope, layers = _first(e, "delta_slope"), len(e.family("delta_rms"))
+    error = _first(e, "delta_slope_error")
+    if slope is None or slope <= STEEP or slope * (layers - 1) <= DECADES or (error and slope < 2 * error):
+        return None
+    gain = float(10**slope)
+    return Diagnosis(
+        fault=Fault.VANISHING,
+        symptom=Message("diagnosis.vanishing.symptom", {"slope": slope, "layers": layers, "decades": slope * layers}),
+        confidence=Confidence.LIKELY,
+        remedy=Remedy(Message("diagnosis.vanishing.remedy", {"gain": gain}), changes={"init_gain": gain}),
+        falsifier=Message("diagnosis.vanishing.falsifier"),
+        began=0,
+        estimate=slope,
+        interval=_interval(slope, error),
+        unit="powers of ten per layer",
+    )
+
+
+def bad_init(e: Evidence) -> Diagnosis | None:
+    """D13. Signals grow or shrink by more than a power of ten over the depth, or the first loss is far above guessing.
+
+    Looked at is the first evaluation: the slope of log₁₀ RMS(h) per layer beyond ±0.15, or L₀ above three times the loss of
+    the best constant output.
+    """
+    slope, layers = _first(e, "activation_slope"), len(e.family("activation_rms"))
+    error = _first(e, "activation_slope_error")
+    chance = e.run.chance_loss
+    if slope is not None and abs(slope) > STEEP and abs(slope) * (layers - 1) > SIGNAL_DECADES:
+        gain = float(10**-slope)
+        return Diagnosis(
+            fault=Fault.BAD_INIT,
+            symptom=Message("diagnosis.bad_init.slope", {"slope": slope, "layers": layers}),
+            confidence=Confidence.LIKELY,
+            remedy=Remedy(Message("diagnosis.bad_init.remedy", {"gain": gain}), changes={"init_gain": gain}),
+            falsifier=Message("diagnosis.bad_init.falsifier"),
+            began=0,
+            estimate=slope,
+            interval=_interval(slope, error),
+            unit="powers of ten per layer",
+        )
+    if chance is not None and chance > 0 and e.start is not None and e.start > TIMES_CHANCE * chance:
+        times = e.start / chance
+        return Diagnosis(
+            fault=Fault.BAD_INIT,
+            symptom=Message("diagnosis.bad_init.loss", {"start": e.start, "chance": chance}),
+            confidence=Confidence.LIKELY,
+            remedy=Remedy(
+                Message("diagnosis.bad_init.remedy_output", {"times": times}), changes={"output_gain": 1 / times}
+            ),
+            falsifier=Message("diagnosis.bad_init.falsifier"),
+            began=0,
+            estimate=times,
+        )
+    return None
+
+
+def symmetric(e: Evidence) -> Diagnosis | None:
+    """D14. The units of a layer get the same gradient, so they stay copies of one another: mean cosine above 0.999."""
+    for layer, column in e.family("unit_cosine").items():
+        known = column[np.isfinite(column)]
+        if len(known) and float(np.median(known)) > SYMMETRIC:
+            value = float(np.median(known))
+            return Diagnosis(
+                fault=Fault.SYMMETRY,
+                symptom=Message("diagnosis.symmetry.symptom", {"layer": layer, "cosine": value}),
+                confidence=Confidence.CERTAIN,
+                remedy=Remedy(Message("diagnosis.symmetry.remedy", {"layer": layer}), changes={"redraw": 1.0}),
+                falsifier=Message("diagnosis.symmetry.falsifier"),
+                began=0,
+                estimate=value,
+            )
+    return None
+
+
+def _first(e: Evidence, name: str) -> float | None:
+    column = e.point(name)
+    return float(column[0]) if column is not None and np.isfinite(column[0]) else None
+
+
+def _interval(slope: float, error: float | None) -> tuple[float, float] | None:
+    return None if error is None else (slope - 1.96 * error, slope + 1.96 * error)

@@ -1,0 +1,81 @@
+"""A loss that falls no more: noise that a lower learning rate would average out, or nothing to do with the learning rate."""
+
+from __future__ import annotations
+
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.forked import spared_by_fork, spread_of_fork
+from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
+from etude.core.message import Message
+
+WORTH = 0.05
+ALIKE = 0.01
+NO_PROGRESS = 0.1
+UNDECIDED_T = 5.0
+
+
+def noise_floor(e: Evidence) -> Diagnosis | None:
+    """D6. The copy of a fork test at the lower learning rate is rid of more than a twentieth of the loss."""
+    spared = spared_by_fork(e.run.fork)
+    if spared is None or spared.low <= 0 or spared.value < WORTH:
+        return None
+    assert e.run.fork is not None
+    factor = 1 / float(e.run.fork.factors.min())
+    values: dict[str, str | int | float] = {
+        "share": spared.value,
+        "low": spared.low,
+        "high": spared.high,
+        "factor": factor,
+        "steps": e.run.fork.steps,
+    }
+    return Diagnosis(
+        fault=Fault.NOISE_FLOOR,
+        symptom=Message("diagnosis.noise_floor.symptom", values),
+        confidence=Confidence.CERTAIN,
+        remedy=Remedy(
+            Message("diagnosis.noise_floor.remedy", {"factor": factor}), restart=False, changes={"decay_from": 0.75}
+        ),
+        falsifier=Message("diagnosis.noise_floor.falsifier"),
+        began=e.run.fork.step,
+        estimate=spared.value,
+        interval=(spared.low, spared.high),
+    )
+
+
+def plateau(e: Evidence) -> Diagnosis | None:
+    """D8. Nothing was learned, and the learning rate is not why.
+
+    With a fork test: the copies' losses differ by less than a hundredth. Without one this is only possible, where nothing
+    speaks for too short steps (|t| of the alignment below 5) nor for too long ones.
+    """
+    if e.progress is None or e.progress > NO_PROGRESS:
+        return None
+    spread = spread_of_fork(e.run.fork)
+    wanted: tuple[Message, ...] = ()
+    aligned = e.alignment()
+    if spread is not None:
+        if spread.value > ALIKE:
+            return None
+        confidence = Confidence.CERTAIN
+        symptom = Message("diagnosis.plateau.forked", {"progress": e.progress, "spread": spread.value})
+    elif aligned is not None and abs(aligned.t) < UNDECIDED_T:
+        confidence, wanted = Confidence.POSSIBLE, (Message("diagnosis.wanted.fork"),)
+        low, high = aligned.interval()
+        values: dict[str, str | int | float] = {
+            "progress": e.progress,
+            "cosine": aligned.mean,
+            "low": low,
+            "high": high,
+        }
+        symptom = Message("diagnosis.plateau.symptom", values)
+    else:
+        return None
+    return Diagnosis(
+        fault=Fault.PLATEAU,
+        symptom=symptom,
+        confidence=confidence,
+        remedy=Remedy(Message("diagnosis.plateau.remedy")),
+        falsifier=Message("diagnosis.plateau.falsifier"),
+        began=0,
+        estimate=e.progress,
+        wanted=wanted,
+    )

@@ -1,0 +1,61 @@
+"""What a fork test says: copies of the run at other learning rates, on the same batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from etude.analysis.diagnosis.record import Fork
+from etude.analysis.ratio import ratio_of_means
+from etude.analysis.statistics import t_interval
+from etude.core.trace import Array
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """A number of a fork test and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def gain_of_fork(fork: Fork | None) -> Reading | None:
+    r"""How much further the copy at the higher learning rate came, as a multiple of what the unchanged one made.
+
+    .. math:: (L - L_{3\eta}) / (L - L_\eta)
+
+    with means over the repeats, and Fieller's interval. 3 where the loss depends on Σ η alone, 1 where the learning rate has
+    no effect, below 1 where it is too high. ``None`` without a fork test, or where no copy went higher.
+    """
+    if fork is None or fork.factors.max() <= 1:
+        return None
+    made, other = fork.before - _at(fork, 1.0), fork.before - _at(fork, float(fork.factors.max()))
+    value, (low, high) = ratio_of_means(np.nan_to_num(other, neginf=-1e9), made)
+    return Reading(value, low, high)
+
+
+def spared_by_fork(fork: Fork | None) -> Reading | None:
+    r"""Share of its loss that the copy at the lower learning rate is rid of: :math:`1 - L_{\eta/3} / L_\eta`."""
+    if fork is None or fork.factors.min() >= 1:
+        return None
+    share = 1 - _at(fork, float(fork.factors.min())) / _at(fork, 1.0)
+    return Reading(float(share.mean()), *t_interval(share))
+
+
+def spread_of_fork(fork: Fork | None) -> Reading | None:
+    """Largest difference between the copies' mean losses, relative to the loss; the interval is of that pair's difference."""
+    if fork is None or len(fork.factors) < 3:
+        return None
+    means = fork.after.mean(axis=0)
+    low, high = int(np.argmin(means)), int(np.argmax(means))
+    share = (fork.after[:, high] - fork.after[:, low]) / np.abs(fork.before)
+    return Reading(float(share.mean()), *t_interval(share))
+
+
+def _at(fork: Fork, factor: float) -> Array:
+    loss: Array = fork.after[:, int(np.argmin(np.abs(fork.factors - factor)))]
+    return loss

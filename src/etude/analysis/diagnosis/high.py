@@ -1,0 +1,140 @@
+"""Learning rates that are too high: nothing is learned, or what was learned is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
+from etude.core.message import Message
+from etude.core.trace import Array
+
+EARLY = 0.1
+NO_PROGRESS = 0.2
+SHOT_UP = 2.0
+DEAD = 0.75
+"""Share of dead units of the worst layer; healthy runs of adaptive rules reach 0.66 and still train."""
+OVERSHOOTS_T = -3.0
+LARGE_RATIO = 1e-2
+LEFT_OVER = 0.9
+FEW = 5
+
+
+def too_high(e: Evidence) -> Diagnosis | None:
+    """D2. The steps are so long that the run could not learn, in one of four ways, the plainest first.
+
+    *Exploded*: the loss stopped being finite before anything was learned. *Nothing learned*: L_T > 0.8 L₀, and the steps were
+    seen to be too long: the loss had been beyond 1.2 L₀, units died, or fresh gradients point against the last update (t <
+    −3). *Damaged*: at least three quarters of the units of a layer died while training, or the loss had shot beyond 2 L₀ and
+    a fifth of it is left. *Overshooting*: a tenth of the loss is left and falls no more (G < 0.1), fresh gradients point
+    against the last update, and the median update ratio is above 0.01.
+    """
+    if e.start is None or len(e.loss) == 0:
+        return None
+    for look in (_exploded, _learned_nothing, _damaged, _overshooting):
+        found = look(e)
+        if found is not None:
+            symptom, began, confidence = found
+            factor = 0.1 if confidence is not Confidence.POSSIBLE and not symptom.key.endswith("overshooting") else 0.3
+            return Diagnosis(
+                fault=Fault.TOO_HIGH,
+                symptom=symptom,
+                confidence=confidence,
+                remedy=Remedy(Message("diagnosis.too_high.remedy", {"factor": 1 / factor}), lr_factor=factor),
+                falsifier=Message("diagnosis.too_high.falsifier", {"factor": 1 / factor}),
+                began=began,
+                estimate=e.progress,
+                details={"peak": float(np.nanmax(e.loss)) / e.start if np.isfinite(e.loss).any() else None},
+            )
+    return None
+
+
+_Found = tuple[Message, int, Confidence]
+
+
+def _exploded(e: Evidence) -> _Found | None:
+    bad = _first_not_finite(e)
+    if bad is None or e.start is None:
+        return None
+    before = e.loss[:bad]
+    learned = len(before) > EARLY * e.steps and _lowest(before) < (1 - NO_PROGRESS) * e.start
+    if learned:
+        return None
+    return Message("diagnosis.too_high.exploded", {"step": bad}), _first_above(e, SHOT_UP), Confidence.CERTAIN
+
+
+def _learned_nothing(e: Evidence) -> _Found | None:
+    if e.progress is None or e.progress > NO_PROGRESS:
+        return None
+    peak, dead = _peak(e), _died(e)
+    aligned = e.alignment()
+    overshoots = aligned is not None and aligned.t < OVERSHOOTS_T
+    if not (peak > 1.2 or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
+        return None
+    confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
+    values: dict[str, str | int | float] = {"progress": e.progress, "peak": peak}
+    return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, 1.2), confidence
+
+
+def _damaged(e: Evidence) -> _Found | None:
+    peak, dead = _peak(e), _died(e)
+    if dead > DEAD and e.dead is not None:
+        values: dict[str, str | int | float] = {"layer": e.dead[0], "dead": dead, "peak": peak}
+        return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
+    if peak > SHOT_UP and e.progress is not None and e.progress < 0.8:
+        values = {"peak": peak, "progress": e.progress}
+        return Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY
+    return None
+
+
+def _overshooting(e: Evidence) -> _Found | None:
+    aligned, gain, ratio = e.alignment(), e.gain, e.step("update_ratio")
+    if aligned is None or gain is None or ratio is None or e.progress is None:
+        return None
+    long = float(np.nanmedian(ratio[e.plateau]))
+    if e.progress > LEFT_OVER or gain[0] > 0.1 or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO:
+        return None
+    low, high = aligned.interval()
+    values: dict[str, str | int | float] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
+    return Message("diagnosis.too_high.overshooting", values), 0, Confidence.POSSIBLE
+
+
+def _first_not_finite(e: Evidence) -> int | None:
+    bad = np.flatnonzero(~np.isfinite(e.loss))
+    if len(bad):
+        return int(bad[0])
+    outcome = e.run.trace.outcome
+    return outcome.step if outcome.diverged and outcome.reason == "exploded" else None
+
+
+def _first_above(e: Evidence, factor: float) -> int:
+    above = np.flatnonzero(~(e.loss <= factor * (e.start or 0.0)))
+    return int(above[0]) if len(above) else 0
+
+
+def _lowest(losses: Array) -> float:
+    """Lowest median of ten steps in a row."""
+    whole = losses[: len(losses) // 10 * 10].reshape(-1, 10)
+    return float(np.median(whole, axis=1).min()) if len(whole) else np.inf
+
+
+def _peak(e: Evidence) -> float:
+    """Highest median of five losses in a row, relative to L₀: a single batch is no explosion."""
+    finite = np.where(np.isfinite(e.loss), e.loss, np.inf)
+    if len(finite) < FEW or not e.start:
+        return 1.0
+    return float(np.median(sliding_window_view(finite, FEW), axis=1).max()) / e.start
+
+
+def _died(e: Evidence) -> float:
+    """Share of dead units of the worst layer at the end, if they died while training."""
+    if e.dead is None or np.nan_to_num(e.dead[1][0]) > DEAD / 2:
+        return 0.0
+    return float(np.nan_to_num(e.dead[1][-1]))
+
+
+def _death(e: Evidence) -> int:
+    if e.dead is None:
+        return 0
+    return int(e.places[int(np.argmax(e.dead[1] > DEAD))])

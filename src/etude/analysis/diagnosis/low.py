@@ -1,0 +1,97 @@
+"""Learning rates that are too low: throughout, in the warm-up, or too soon after it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.forked import gain_of_fork
+from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
+from etude.core.message import Message
+
+ALIGNED_T = 5.0
+ALIGNED = 0.12
+STILL_COMING = 0.17
+"""Share of the descent that came on the last two thirds of the way, above which a longer way would have paid."""
+NO_CURVATURE = 0.1
+SMALL_RATIO = 1e-3
+LITTLE = 0.1
+FORK_RATIO = 2.0
+
+
+def too_low(e: Evidence) -> Diagnosis | None:
+    r"""D1. The run would have come further with longer steps, and longer steps would have held.
+
+    Two things must come together. *The way was too short*: the loss still fell, G > 0.17 with G the share of the descent that
+    came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first third of the plateau fresh
+    gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q = −2c/b < 0.1 where there are
+    line probes. A run that has hardly descended at all needs only the second. A fork test overrules both.
+    """
+    fork = gain_of_fork(e.run.fork)
+    if fork is not None and fork.low < FORK_RATIO and fork.high < FORK_RATIO:
+        return None
+    forked = fork is not None and fork.low > FORK_RATIO
+    aligned = e.alignment(0, 1 / 3)
+    straight = aligned is not None and aligned.t > ALIGNED_T and aligned.mean > ALIGNED
+    q = e.q
+    flat = q is not None and q[1][1] < NO_CURVATURE
+    if not (forked or straight or flat or _hardly_moves(e)):
+        return None
+    gain, progress = e.gain, e.progress
+    if not forked and not _still_coming(gain, progress):
+        return None
+    factor = _factor(e)
+    shown = gain[0] if gain is not None else 1.0
+    return Diagnosis(
+        fault=Fault.TOO_LOW,
+        symptom=_symptom(e, shown),
+        confidence=Confidence.CERTAIN if forked else Confidence.LIKELY if straight or flat else Confidence.POSSIBLE,
+        remedy=Remedy(Message("diagnosis.too_low.remedy", {"factor": factor}), lr_factor=factor),
+        falsifier=Message("diagnosis.too_low.falsifier"),
+        began=0,
+        estimate=shown,
+        interval=None if gain is None else (gain[0] - 1.96 * gain[1], gain[0] + 1.96 * gain[1]),
+        wanted=() if fork else (Message("diagnosis.wanted.fork"),),
+        details={"q": q[0] if q else None, "alignment": aligned.mean if aligned else None},
+    )
+
+
+def _symptom(e: Evidence, gain: float) -> Message:
+    aligned = e.alignment(0, 1 / 3)
+    if aligned is None:
+        return Message("diagnosis.too_low.by_gain", {"gain": gain})
+    low, high = aligned.interval()
+    values: dict[str, str | int | float] = {
+        "gain": gain,
+        "cosine": aligned.mean,
+        "low": low,
+        "high": high,
+        "batches": aligned.batches,
+    }
+    return Message("diagnosis.too_low.by_alignment", values)
+
+
+def _still_coming(gain: tuple[float, float] | None, progress: float | None) -> bool:
+    if gain is None:
+        return progress is None or progress < LITTLE
+    return gain[0] - 1.96 * gain[1] > STILL_COMING or (progress is not None and 0 <= progress < LITTLE)
+
+
+def _hardly_moves(e: Evidence) -> bool:
+    """No progress, tiny updates, and nothing that speaks of overshooting."""
+    ratio, aligned = e.step("update_ratio"), e.alignment()
+    if ratio is None or e.progress is None or not -LITTLE <= e.progress < LITTLE:
+        return False
+    overshoots = aligned is not None and aligned.t < -2
+    return not overshoots and float(np.nanmedian(ratio)) < SMALL_RATIO
+
+
+def _factor(e: Evidence) -> float:
+    """How much longer the steps may be: what a useful descent needs, as far as the curvature allows."""
+    gain, progress = e.gain, e.progress
+    factor = 10.0 if gain is None or gain[0] > 0.5 else 3.0
+    if progress is not None and progress < LITTLE:
+        factor = min(max(factor, 0.3 / max(progress, 1e-3)), 300.0)
+    if e.q is not None and 0 < e.q[0] < 1:
+        factor = min(factor, max(0.5 / e.q[0], 3.0))
+    return float(f"{factor:.0e}")
