@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from etude.analysis.descent.cases import BEST, Case, Problem
+from etude.analysis.descent.cases import Case, Problem
+from etude.analysis.descent.fastest import BEST
 from etude.analysis.descent.findings import (
     best_lr_finding,
     edge_finding,

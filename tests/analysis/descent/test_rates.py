@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etude.analysis.descent.fastest import best_heavy_ball
 from etude.analysis.descent.rates import Rate, falls, fit_rate, steps_until
-from etude.analysis.descent.theory import Method, best_heavy_ball, edge, rate
+from etude.analysis.descent.theory import Method, edge, rate
 from etude.core.message import Message
 
 EIGENVALUES = np.logspace(-1, 1, 10)

@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.descent.theory import (
-    Method,
+from etude.analysis.descent.fastest import (
     best_gradient_descent,
     best_heavy_ball,
     best_nesterov,
-    edge,
-    rate,
+    heavy_ball_steps,
     steps_to,
 )
+from etude.analysis.descent.theory import Method, edge, rate
 from etude.core.errors import SpecError
 
 EIGENVALUES = np.logspace(-1, 1, 7)
@@ -95,3 +94,16 @@ def test_curvatures_must_be_positive_and_in_order(call):
 def test_a_momentum_of_one_has_no_edge():
     with pytest.raises(SpecError, match="momentum < 1"):
         edge(Method.HEAVY_BALL, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("condition", [10, 100, 1000])
+def test_the_double_root_delays_the_heavy_ball_as_the_iteration_shows(condition):
+    best = best_heavy_ball(10 / condition, 10.0)
+    curvatures = np.array([10 / condition, 10.0])
+    w, velocity, losses = 1 / np.sqrt(curvatures), np.zeros(2), []
+    while not losses or losses[-1] > 1e-6:
+        losses.append(0.5 * (curvatures * w * w).sum())
+        velocity = best.momentum * velocity + curvatures * w
+        w = w - best.lr * velocity
+    assert heavy_ball_steps(1e-6, best.rate, 0.5) == pytest.approx(len(losses) - 1, abs=1)
+    assert steps_to(1e-6, best.rate) < len(losses) - 1

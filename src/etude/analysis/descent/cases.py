@@ -11,24 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from etude.analysis.descent.fastest import BEST, Best
 from etude.analysis.descent.rates import Rate, falls, fit_rate, steps_until
-from etude.analysis.descent.theory import (
-    Best,
-    Method,
-    best_gradient_descent,
-    best_heavy_ball,
-    best_nesterov,
-    edge,
-    rate,
-)
+from etude.analysis.descent.theory import Method, edge, rate
 from etude.analysis.table import SweepTable
 from etude.core.trace import Array, Trace
-
-BEST = {
-    Method.GRADIENT_DESCENT: best_gradient_descent,
-    Method.HEAVY_BALL: best_heavy_ball,
-    Method.NESTEROV: best_nesterov,
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from etude.analysis.descent.cases import Bracket, Case
+from etude.analysis.descent.fastest import heavy_ball_steps
 from etude.analysis.descent.floors import NoiseCase
-from etude.analysis.descent.theory import heavy_ball_steps
 from etude.analysis.plain import plain
 from etude.analysis.statistics import t_interval
 from etude.core.finding import Finding, Verdict

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from etude.analysis.descent.cases import BEST, Case, Problem
+from etude.analysis.descent.cases import Case, Problem
+from etude.analysis.descent.fastest import BEST, steps_to
 from etude.analysis.descent.floors import NoiseCase
-from etude.analysis.descent.theory import Method, edge, steps_to
+from etude.analysis.descent.theory import Method, edge
 from etude.core.errors import SpecError
 from etude.core.measure import Measure
 from etude.core.message import Message
@@ -191,7 +192,8 @@ def check_options(spec: StudySpec) -> None:
     """
     free = {"etude", "seeds", "data"}
     for name, info in type(spec).model_fields.items():
-        if name not in free and getattr(spec, name) != info.default:
-            raise SpecError(f"descent brings its own problems and learning rates, got {name}: leave it out")
+        value = getattr(spec, name)
+        if name not in free and value != info.default:
+            raise SpecError(f"descent brings its own problems and learning rates, got {name} = {value!r}: leave it out")
     if spec.data != "digits":
         raise SpecError(f"descent takes its real data from digits, got {spec.data or spec.task!r}: leave it out")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from etude.analysis.descent.cases import Case
+from etude.analysis.descent.fastest import heavy_ball_steps, steps_to
 from etude.analysis.descent.floors import NoiseCase
-from etude.analysis.descent.theory import heavy_ball_steps, steps_to
 from etude.core.message import Message, Value
 from etude.core.trace import Array, Trace
 from etude.report.figures import Line, LineFigure, Mark, SurfaceFigure, SurfacePanel, Trajectory

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from etude.analysis.descent.cases import Bracket, Case, Problem
-from etude.analysis.descent.theory import Method, heavy_ball_steps, steps_to
+from etude.analysis.descent.fastest import heavy_ball_steps, steps_to
+from etude.analysis.descent.theory import Method
 from etude.core.message import Message
 from etude.report.page import Cell, Column, Page, Section, Table
 from etude.studies.descent.arms import BATCH, GAIN, USUAL_MOMENTUM, arm_name, cases, noise_cases, quadratics_of

@@ -11,6 +11,7 @@ from etude.training.measures.norms import GradientNorm, UpdateNorm, UpdateRatio,
 from etude.training.measures.recurrent import HiddenGradients
 from etude.training.measures.sharpness import Sharpness
 from etude.training.measures.units import UnitCosine, Units
+from etude.training.measures.weights import Weights
 
 __all__ = [
     "Alignment",
@@ -32,4 +33,5 @@ __all__ = [
     "UpdateNorm",
     "UpdateRatio",
     "WeightNorm",
+    "Weights",
 ]
