@@ -148,6 +148,14 @@ def test_lines_go_on_across_grids_of_other_arms_and_details_appear_when_few_are_
     visit.page.click("#toggles-arms [data-all=true]")
 
 
+def test_numbers_stand_in_their_cells_black_or_white_where_there_is_one(visit: Visit) -> None:
+    cells = visit.page.evaluate("""document.getElementById("warmup").layout.annotations.slice(1).map(
+        a => [a.text, a.font.color])""")
+    assert len(cells) == 13
+    assert ["0.05", "#ffffff"] in cells  # on the dark end of the scale
+    assert ["1.05", "#000000"] in cells  # on the pale end
+
+
 def test_the_slider_of_a_heat_map_changes_its_cells(visit: Visit) -> None:
     slider = visit.page.locator("#frame-layers")
     assert slider.get_attribute("aria-valuetext") == "0.1"

@@ -11,17 +11,17 @@ function heatFigure(figure, box, { frame }) {
   const height = figure.y.names ? figure.y.names.length * left.row : Math.max(240, Math.min(figure.y.numbers.length * 22, 420));
   const margin = { l: left.margin, r: 14, t: 30 + labelRoom(text(figure.y.label), box), b: below.margin + labelRoom(text(figure.x.label), box) };
   const columns = cells(figure.x);
+  const narrowest = ({ edges }) => Math.min(...edges.slice(1).map((edge, i) => edge - edges[i])) / (edges.at(-1) - edges[0]);
+  const size = [inner * narrowest(columns), height * narrowest(rows)];
   const layout = {
     ...baseLayout(box, height + margin.t + margin.b, margin),
     dragmode: false,
     xaxis: { ...heatAxis(columns.range), ...below.ticks, tickangle: below.angle, title: axisTitle(text(figure.x.label), box) },
     yaxis: { ...heatAxis(figure.y.names ? [...rows.range].reverse() : rows.range), ...left.ticks },
-    annotations: [panelLabel(text(figure.y.label), 1, box)],
+    annotations: [panelLabel(text(figure.y.label), 1, box), ...cellTexts(figure, shown, columns, rows, size)],
     shapes: [...hatching(inner, height), ...shown.marks.flatMap(([row, column]) => framed(columns.edges, rows.edges, row, column))],
   };
-  const narrowest = ({ edges }) => Math.min(...edges.slice(1).map((edge, i) => edge - edges[i])) / (edges.at(-1) - edges[0]);
-  const size = [inner * narrowest(columns), height * narrowest(rows)];
-  return { data: [heatTrace(figure, shown, columns, rows, size)], layout };
+  return { data: [heatTrace(figure, shown, columns, rows)], layout };
 }
 
 const heatAxis = (range) => ({ ...axis(false, range, 6), showgrid: false, fixedrange: true, ticks: "outside", ticklen: 3 });
@@ -72,20 +72,35 @@ function columnSpace(axisOfColumns, inner) {
   return { margin: extent + 36, angle: turned ? -90 : 0, ticks: { tickmode: "array", tickvals: names.map((_, i) => i), ticktext } };
 }
 
-function heatTrace(figure, shown, columns, rows, [width, height]) {
-  const onScale = (v) => (v === null || (figure.log && v <= 0) ? null : figure.log ? Math.log10(v) : v);
+function heatTrace(figure, shown, columns, rows) {
   const [zmin, zmax] = limitsToRange(figure.limits, figure.log);
   const name = (along, i) => (along.names ? text(along.names[i]) : number(along.numbers[i]));
   const said = (r, c, v) => plain(v === null ? text(figure.missing) : number(v));
   const at = (along, i) => `${plain(text(along.label))}: ${plain(name(along, i))}`;
-  const fits = shown.texts && shown.texts.flat().every((label) => widthOf(label) + 6 < width) && height >= 15;
   return {
-    type: "heatmap", x: columns.edges, y: rows.edges, z: shown.values.map((row) => row.map(onScale)), zmin, zmax: zmax > zmin ? zmax : zmin + 1,
+    type: "heatmap", x: columns.edges, y: rows.edges, z: shown.values.map((row) => row.map((v) => onScale(v, figure.log))), zmin, zmax: zmax > zmin ? zmax : zmin + 1,
     colorscale: COLOURS.map((_, i) => [i / (COLOURS.length - 1), viridis(i / (COLOURS.length - 1))]), showscale: false, hoverongaps: true,
     hoverinfo: "text",
     hovertext: shown.values.map((row, r) => row.map((v, c) => `${at(figure.y, r)}<br>${at(figure.x, c)}<br>${plain(text(figure.valueLabel))}: ${said(r, c, v)}`)),
-    ...(fits ? { text: shown.texts.map((row) => row.map(plain)), texttemplate: "%{text}" } : {}),
   };
+}
+
+const onScale = (v, isLog) => (v === null || (isLog && v <= 0) ? null : isLog ? Math.log10(v) : v);
+
+// The numbers in the cells if all of them fit, black or white, whichever stands out.
+function cellTexts(figure, shown, columns, rows, [width, height]) {
+  if (!shown.texts || height < 15 || shown.texts.flat().some((label) => widthOf(label) + 6 > width)) return [];
+  const [low, high] = limitsToRange(figure.limits, figure.log);
+  const luminance = (colour) => [0.2126, 0.7152, 0.0722].reduce(
+    (sum, share, c) => sum + share * (parseInt(colour.slice(1 + 2 * c, 3 + 2 * c), 16) / 255) ** 2.2, 0);
+  const colourOf = (v) => {
+    const z = onScale(v, figure.log);
+    const fraction = z === null ? 0 : Math.min(Math.max((z - low) / (high - low || 1), 0), 1);
+    return luminance(viridis(fraction)) > 0.18 ? "#000000" : "#ffffff";
+  };
+  return shown.values.flatMap((row, r) => row.map((v, c) => ({
+    text: plain(shown.texts[r][c]), x: columns.centres[c], y: rows.centres[r], showarrow: false, font: { size: 12.5, color: colourOf(v) },
+  })).filter(({ text: label }) => label));
 }
 
 // Cells without a number show the hatched ground.
