@@ -37,7 +37,7 @@ def test_a_clear_race_has_a_winner_and_says_with_what_budget(make_valley: Make) 
     winner = found["race_winner"]
     assert winner.verdict is Verdict.SUPPORTED
     assert winner.statement.key == "race.winner.alone"
-    assert "linear does best" in say(winner.statement)
+    assert "Best is linear" in say(winner.statement)
     assert "500 steps of 32 examples" in say(winner.statement)
     assert "3 comparisons of 3" in say(winner.statement)
     assert winner.estimate == pytest.approx(0.4, abs=0.02)
@@ -53,7 +53,13 @@ def test_the_best_shares_its_place_with_what_the_seeds_do_not_tell_from_it(make_
     winner = by_name(race_of({"a": 0.4, "b": 0.401, "c": 0.6}, 3, make_valley))["race_winner"]
     assert winner.statement.key == "race.winner.tied"
     assert {winner.statement.values["best"], winner.statement.values["tied"]} == {"a", "b"}
-    assert winner.statement.values["beaten"] == 1
+    assert winner.statement.values["count"] == 1
+
+
+def test_a_best_that_most_cannot_be_told_from_names_those_it_beats(make_valley: Make) -> None:
+    winner = by_name(race_of({"a": 0.4, "b": 0.401, "c": 0.4, "d": 0.6}, 3, make_valley))["race_winner"]
+    assert winner.statement.key == "race.winner.crowd"
+    assert (winner.statement.values["beaten"], winner.statement.values["count"]) == ("d", 2)
 
 
 def test_a_race_of_equals_cannot_say_who_wins(make_valley: Make) -> None:

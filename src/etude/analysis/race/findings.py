@@ -62,9 +62,13 @@ def winner(race: Race) -> Finding:
     if len(race.tied) == len(race.arms) - 1:
         why = Message("race.winner.nobody", values)
         return _finding(race, "race_winner", question, Verdict.INCONCLUSIVE, why, details, LOSS)
-    if race.tied:
-        values |= {"tied": _names(arm.name for arm in race.tied), "beaten": len(race.arms) - 1 - len(race.tied)}
+    beaten = [arm for arm in race.ranked[1:] if arm not in race.tied]
+    if race.tied and len(race.tied) <= len(beaten):
+        values |= {"tied": _names(arm.name for arm in race.tied), "count": len(beaten)}
         kind = "tied"
+    elif race.tied:
+        values |= {"beaten": _names(arm.name for arm in beaten), "count": len(race.tied)}
+        kind = "crowd"
     else:
         second = race.ranked[1]
         pair = next(p for p in race.pairs if {p.first, p.second} == {best.name, second.name})

@@ -62,7 +62,7 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("decay.horizons.heading"),
                 (Message("decay.horizons.prose"),),
-                (_ranks(found, labels),),
+                (_ratios(found, labels),),
                 (_horizons_table(found, labels),),
             ),
         ),
@@ -100,7 +100,7 @@ def _shapes(study: StoredStudy, race: Race) -> LineFigure:
     )
 
 
-def _ranks(found: Mapping[int, Race], labels: Labels) -> LineFigure:
+def _ratios(found: Mapping[int, Race], labels: Labels) -> LineFigure:
     """Excess of each family over the best one, at every horizon."""
     horizons = sorted(found)
     best = {steps: found[steps].best.mean for steps in horizons}
@@ -123,12 +123,11 @@ def _ranks(found: Mapping[int, Race], labels: Labels) -> LineFigure:
 
 
 def _horizons_table(found: Mapping[int, Race], labels: Labels) -> Table:
-    """Mean loss, rank and tuned peak of every family at every horizon."""
+    """Mean loss and tuned peak of every family at every horizon."""
     horizons = sorted(found)
     columns = [Column(Message("race.table.arm"))]
     for steps in horizons:
         columns += [
-            Column(Message("decay.table.rank", {"steps": steps}), "d"),
             Column(Message("decay.table.loss", {"steps": steps}), ".4g"),
             Column(Message("decay.table.lr", {"steps": steps}), ".2g"),
         ]
@@ -136,8 +135,8 @@ def _horizons_table(found: Mapping[int, Race], labels: Labels) -> Table:
     for arm in next(iter(found.values())).ranked:
         row: list[Cell] = [labels[arm.name]]
         for steps in horizons:
-            rank, own = next((k, a) for k, a in enumerate(found[steps].ranked, start=1) if a.name == arm.name)
-            row += [rank, own.mean, own.lr]
+            own = next(a for a in found[steps].arms if a.name == arm.name)
+            row += [own.mean, own.lr]
         rows.append(tuple(row))
     return Table(
         id="horizons-table",
