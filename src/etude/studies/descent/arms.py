@@ -45,14 +45,14 @@ DIGITS_SHARES = (0.3, 0.6, 0.9, 0.99, 1.01)
 PLAY_SHARES = (0.03, 0.06, 0.12, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.03, 1.1)
 """Learning rates to play with on the surface: from creeping to diverging."""
 
-NOISY_SHARES = (0.008, 0.016, 0.03, 0.06, 0.12, 0.25, 0.5, 0.8)
+NOISY_SHARES = (0.012, 0.022, 0.04, 0.07, 0.12, 0.25, 0.5, 0.8)
 
 USUAL_MOMENTUM = 0.9
 BATCH = 8
 GAIN = 1e-6
 """Share of the initial loss above the minimum to which momentum's gain is counted in steps."""
 
-MAIN_STEPS, PLAY_STEPS, NOISY_STEPS = 1000, 60, 1600
+MAIN_STEPS, PLAY_STEPS, NOISY_STEPS = 1000, 60, 1200
 REGRESSION_STEPS = {Method.GRADIENT_DESCENT: 400, Method.HEAVY_BALL: 240}
 NOISY_EVERY = 20
 """Steps between evaluations of the noisy runs, whose floor is a mean over evaluations."""
