@@ -52,10 +52,21 @@ def quantiles(rows: list[Tensor]) -> dict[str, Tensor]:
     import torch
 
     # Not torch.quantile, which takes 16 million numbers at most.
-    ordered = torch.cat(rows, 1).double().sort(dim=1).values
+    ordered = _sorted(torch.cat(rows, 1))
     columns = {}
     for name, level in LEVELS.items():
         place = level * (ordered.shape[1] - 1)
-        below, above = ordered[:, int(place)], ordered[:, min(int(place) + 1, ordered.shape[1] - 1)]
+        below, above = (ordered[:, min(k, ordered.shape[1] - 1)].double() for k in (int(place), int(place) + 1))
         columns[name] = below.lerp(above, place - int(place))
     return columns
+
+
+def _sorted(values: Tensor) -> Tensor:
+    """Each row ascending, NaN last."""
+    import numpy as np
+    import torch
+
+    if values.device.type != "cpu" or values.dtype not in (torch.float32, torch.float64):
+        return values.sort(dim=1).values
+    # On the CPU numpy sorts four times faster, which for a small network is more than all of its steps.
+    return torch.from_numpy(np.sort(values.detach().numpy(), axis=1))
