@@ -269,7 +269,7 @@ def test_several_mistakes_in_a_file_are_told_together(place, etude_says):
         (["run"], "missing argument 'ETUDE'; see etude run --help"),
         (["runn"], "no such command 'runn'. Did you mean 'run'?"),
         (["run", "convergense"], "there is no étude 'convergense': did you mean 'convergence'?"),
-        (["run", "tuning"], "there is no étude 'tuning': there are convergence, generalization"),
+        (["run", "tuning"], "there is no étude 'tuning': there are descent, convergence, generalization"),
         (["run", "convergence", "--out", "a-file"], "a-file cannot be the study's folder (File exists)"),
         (["run", "convergence", "--out", "a-file/x"], "a-file/x cannot be the study's folder (Not a directory)"),
         (
