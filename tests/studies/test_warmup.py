@@ -33,7 +33,7 @@ def test_lengths_are_what_they_are_called():
 
 
 def test_every_question_gets_an_answer_or_a_reason(answer):
-    assert {"length_winner", "shape_winner", "schedule_winner", "edge_shift", "length_basin", "first_steps"} <= set(
+    assert {"length_winner", "shape_winner", "schedule_winner", "peak_shift", "length_basin", "first_steps"} <= set(
         answer.findings
     )
     for language in ("en", "zh"):

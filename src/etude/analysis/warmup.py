@@ -1,33 +1,108 @@
-"""What a warm-up allows: the edge with and without it, and how long the first steps are.
+"""What a warm-up allows: how high a peak still trains, and how long the first steps are.
 
-Axes: S seeds, T steps.
+Axes: L learning rates, S seeds, T steps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from etude.analysis.edge import Edge, find_edge
 from etude.analysis.options import SweepOptions
+from etude.analysis.planning import Plan
 from etude.analysis.race.pairs import FEWEST_SEEDS, holm, paired_probability
-from etude.analysis.statistics import t_interval
+from etude.analysis.statistics import means, t_interval
 from etude.analysis.table import SweepTable
+from etude.analysis.tipping import tipping_brackets, tipping_interval
+from etude.analysis.valley import grid_spacing
+from etude.core.message import Message
 from etude.core.trace import Array
 
 Interval = tuple[float, float]
 
+_SECTION = 4
+"""Parts that a wide bracket is cut into at a time."""
+
+_EXTEND_BY = 2
+
+_SLACK = 1 + 1e-9
+
 
 @dataclass(frozen=True, eq=False)
-class EdgeShift:
-    """How much further the edge lies with a warm-up than without.
+class Ceiling:
+    """The highest peak at which training still makes half of the descent.
+
+    Adam has no sharp edge on a small network: beyond its best learning rate the loss rises over a decade and more, and which
+    run counts as diverged there is a matter of luck. Where half of the descent is lost is well defined for every seed.
+
+    Attributes:
+        lower: (S,) largest learning rate at which the seed still made half of it; 0 where there is none.
+        upper: (S,) smallest at which it did not any more; +inf where there is none.
+        interval: Over seeds; 0 and +inf are open ends.
+    """
+
+    lower: Array
+    upper: Array
+    interval: Interval
+
+    @property
+    def estimate(self) -> float:
+        """Geometric mean over seeds of the middles of their brackets; NaN where one is open."""
+        middle = _middles(self)[0]
+        return float(2 ** middle.mean()) if np.isfinite(middle).all() else float("nan")
+
+
+def half_way(tables: Mapping[str, SweepTable], metric: str) -> float:
+    r"""Loss at half of the descent, :math:`(\ell_0 + \ell^*)/2`, with ℓ* the lowest mean of all arms: one level for all."""
+    initial = np.mean([float(np.mean(table.baseline(metric))) for table in tables.values()])
+    best = min(float(means(table.result(metric)).min()) for table in tables.values())
+    return float(initial + best) / 2
+
+
+def find_ceiling(table: SweepTable, metric: str, level: float, options: SweepOptions) -> Ceiling:
+    """Where each seed's loss rises above a level for good, beyond the best learning rate of the mean."""
+    beyond = _beyond_best(table, metric)
+    losses = table.result(metric)[beyond]
+    lower, upper = tipping_brackets(table.lrs[beyond], losses <= level, losses > level)
+    return Ceiling(lower, upper, tipping_interval(lower, upper, options.confidence))
+
+
+def bracket_ceiling(table: SweepTable, metric: str, level: float, options: SweepOptions) -> Plan:
+    """Learning rates that narrow the bracket of the mean's ceiling to ``options.edge_ratio``, or extend the grid to it."""
+    table = table.balanced()
+    beyond = _beyond_best(table, metric)
+    lrs, above = table.lrs[beyond], means(table.result(metric))[beyond] > level
+    if not above.any():
+        step, last = 2 ** grid_spacing(table.octaves), float(lrs[-1])
+        most = min((options.lr_range or (last, last))[1] * options.reach, options.max_lr) * _SLACK
+        added = tuple(lr for k in range(1, _EXTEND_BY + 1) if (lr := last * step**k) <= most)
+        return Plan(added, (Message("plan.ceiling_above", {"lr": last}),) if added else ())
+    first = int(above.argmax())
+    if first == 0:
+        return Plan((), ())
+    low, high = float(lrs[first - 1]), float(lrs[first])
+    if high <= low * options.edge_ratio * _SLACK:
+        return Plan((), ())
+    parts = min(_SECTION, math.ceil(math.log(high / low) / math.log(options.edge_ratio * _SLACK)))
+    inside = tuple(low * (high / low) ** (k / parts) for k in range(1, parts))
+    return Plan(inside, (Message("plan.ceiling", {"low": low, "high": high}),))
+
+
+def _beyond_best(table: SweepTable, metric: str) -> slice:
+    return slice(int(np.argmin(means(table.result(metric)))), None)
+
+
+@dataclass(frozen=True, eq=False)
+class PeakShift:
+    """How much higher a peak still trains with a warm-up than without.
 
     Attributes:
         name: The arm with the warm-up.
-        octaves: Mean over seeds of log2 of the ratio of the edges, paired.
-        interval: Of it; spans what the brackets of the edges cannot tell. Infinite where an edge is open.
+        octaves: Mean over seeds of log2 of the ratio of the ceilings, paired; NaN where one is open.
+        interval: Of it; spans what the brackets cannot tell. Infinite where a ceiling is open.
         corrected: Two-sided probability of such a shift if there is none, corrected for all lengths (Holm).
     """
 
@@ -37,36 +112,36 @@ class EdgeShift:
     corrected: float
 
 
-def edge_shifts(tables: Mapping[str, SweepTable], without: str, options: SweepOptions) -> list[EdgeShift]:
-    """Compare the edge of every arm with that of the arm ``without`` a warm-up, seed by seed.
+def peak_shifts(tables: Mapping[str, SweepTable], without: str, metric: str, options: SweepOptions) -> list[PeakShift]:
+    """Compare the ceiling of every arm with that of the arm ``without`` a warm-up, seed by seed.
 
-    Each seed has an edge of its own in either arm, known up to a bracket between learning rates that were run. Midpoints in
-    log η are compared by Student's paired interval; half of both brackets is added at either end, because within them the
-    runs say nothing.
+    Middles of the brackets, in log η, are compared by Student's paired interval; half of both brackets is added at either
+    end, because within them the runs say nothing.
     """
-    edges = {name: find_edge(table, options) for name, table in tables.items()}
+    level = half_way(tables, metric)
+    ceilings = {name: find_ceiling(table, metric, level, options) for name, table in tables.items()}
     names = [name for name in tables if name != without]
-    shifts = [_shift(edges[name], edges[without], options.confidence) for name in names]
+    shifts = [_shift(ceilings[name], ceilings[without], options.confidence) for name in names]
     corrected = holm([p for _, _, p in shifts])
     return [
-        EdgeShift(name, octaves, interval, p)
+        PeakShift(name, octaves, interval, p)
         for name, (octaves, interval, _), p in zip(names, shifts, corrected, strict=True)
     ]
 
 
-def _shift(edge: Edge, without: Edge, confidence: float) -> tuple[float, Interval, float]:
-    middles, halves = zip(*(_seed_edges(e) for e in (edge, without)), strict=True)
-    difference, slack = middles[0] - middles[1], float(np.mean(halves[0] + halves[1]))
-    if not (np.isfinite(difference).all() and len(difference) >= FEWEST_SEEDS):
+def _shift(ceiling: Ceiling, without: Ceiling, confidence: float) -> tuple[float, Interval, float]:
+    middles, halves = zip(*(_middles(c) for c in (ceiling, without)), strict=True)
+    if not (np.isfinite(middles).all() and len(middles[0]) >= FEWEST_SEEDS):
         return np.nan, (-np.inf, np.inf), 1.0
+    difference, slack = middles[0] - middles[1], float(np.mean(halves[0] + halves[1]))
     low, high = t_interval(difference, confidence)
     return float(difference.mean()), (low - slack, high + slack), paired_probability(difference, slack)
 
 
-def _seed_edges(edge: Edge) -> tuple[Array, Array]:
-    """(S,) log2 of each seed's edge, and half the width of its bracket [octaves]; infinite where it is open."""
+def _middles(ceiling: Ceiling) -> tuple[Array, Array]:
+    """(S,) log2 of the middle of each seed's bracket, and half its width [octaves]; not finite where it is open."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = np.log2(edge.seed_lower), np.log2(edge.seed_upper)
+        low, high = np.log2(ceiling.lower), np.log2(ceiling.upper)
         return (low + high) / 2, (high - low) / 2
 
 

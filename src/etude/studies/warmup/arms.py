@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from etude.analysis.options import LossMetric, SweepOptions
-from etude.analysis.planning import Plan, plan
+from etude.analysis.planning import Plan
 from etude.analysis.race.reading import Race, read_race
 from etude.analysis.refining import refine
+from etude.analysis.warmup import bracket_ceiling, half_way
 from etude.core.errors import SpecError
 from etude.core.measure import Measure
 from etude.studies.arms import Arm, Sweep
@@ -63,8 +64,8 @@ WATCHED = (LENGTHS[WITHOUT], LENGTHS[USUAL])
 ADAM_LR = "3e-4:0.3:7"
 """First learning rates of the Adam family: half decades about the usual 1e-3 to 1e-2, refined around each one's best."""
 
-EDGE_RATIO = 1.25
-"""The edge without and with a warm-up is bracketed to a quarter: what they are compared by is often a factor of two."""
+CEILING_RATIO = 1.25
+"""The highest peak that still trains is bracketed to a quarter, since a warm-up may move it by less than a factor of two."""
 
 FEWEST_STEPS = 50
 """At which 2 % are still a whole step."""
@@ -91,12 +92,14 @@ def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[
 
 
 def next_lrs(sweeps: Sequence[Sweep]) -> dict[str, Plan]:
-    """Refine every arm around its best learning rate; then bracket the edge of the arms that differ in length."""
+    """Refine every arm around its best learning rate; then bracket the ceiling of the arms that differ in length."""
+    lengths = {sweep.arm.name: sweep.table for sweep in sweeps if sweep.arm.name in LENGTHS.values()}
+    level = half_way(lengths, METRIC)
     plans = {}
     for sweep in sweeps:
         further = refine(sweep.table, METRIC, sweep.options)
-        if not further.lrs and sweep.arm.name in LENGTHS.values():
-            further = plan(sweep.table, replace(sweep.options, edge_ratio=EDGE_RATIO))
+        if not further.lrs and sweep.arm.name in lengths:
+            further = bracket_ceiling(sweep.table, METRIC, level, replace(sweep.options, edge_ratio=CEILING_RATIO))
         plans[sweep.arm.name] = further
     return plans
 

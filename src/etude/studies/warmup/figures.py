@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.analysis.edge import find_edge
 from etude.analysis.race.reading import Race
 from etude.analysis.statistics import means
+from etude.analysis.warmup import find_ceiling, half_way
 from etude.core.message import Message
+from etude.core.trace import Array
 from etude.report.figures import BandFigure, BandPanel, HeatAxis, HeatFigure, Line, LineFigure
 from etude.studies.arms import Sweep
 from etude.studies.figures import spans_decades
@@ -41,30 +42,31 @@ def plane_figure(study: StoredStudy, race: Race) -> HeatFigure:
     )
 
 
-def edges_figure(study: StoredStudy, race: Race) -> LineFigure:
-    """Best peak and edge against the length of the warm-up."""
+def peaks_figure(study: StoredStudy, race: Race) -> LineFigure:
+    """Best peak, and the highest that still trains, against the length of the warm-up."""
     x = np.array([SHARES[arm.name] for arm in race.arms])
-    edges = [find_edge(arm.table, study.options) for arm in race.arms]
+    level = half_way({arm.name: arm.table for arm in race.arms}, METRIC)
+    ceilings = [find_ceiling(arm.table, METRIC, level, study.options) for arm in race.arms]
     best = [arm.optimum for arm in race.arms]
     return LineFigure(
-        id="edges",
-        title=Message("warmup.edges.title"),
-        caption=Message("warmup.edges.caption", {"level": 100 * study.options.confidence}),
-        summary=Message("warmup.edges.summary", {"lengths": len(x)}),
+        id="peaks",
+        title=Message("warmup.peaks.title"),
+        caption=Message("warmup.peaks.caption", {"level": 100 * study.options.confidence, "loss": level}),
+        summary=Message("warmup.peaks.summary", {"lengths": len(x)}),
         x_label=Message("warmup.axis.length"),
         y_label=Message("page.axis.lr"),
         lines=(
-            _line(Message("along.track.edge"), x, [e.estimate for e in edges], [e.interval for e in edges]),
+            _line(Message("warmup.peaks.ceiling"), x, [c.estimate for c in ceilings], [c.interval for c in ceilings]),
             _line(Message("along.track.best"), x, [o.lr for o in best], [o.interval for o in best]),
         ),
         log_y=True,
     )
 
 
-def _line(name: Message, x: np.ndarray, middle: list[float | None], ends: list[tuple[float, float] | None]) -> Line:
-    band = np.array([(np.nan, np.nan) if m is None or e is None else e for m, e in zip(middle, ends, strict=True)])
+def _line(name: Message, x: Array, middle: list[float], ends: list[tuple[float, float] | None]) -> Line:
+    band = np.array([(np.nan, np.nan) if e is None else e for e in ends])
     band = np.where(np.isfinite(band) & (band > 0), band, np.nan)
-    return Line(name, x, np.array([np.nan if m is None else m for m in middle]), band[:, 0], band[:, 1])
+    return Line(name, x, np.array(middle), band[:, 0], band[:, 1])
 
 
 def _watched(study: StoredStudy) -> list[tuple[str, Sweep]]:

@@ -11,7 +11,7 @@ from etude.analysis.answers import OCTAVES
 from etude.analysis.options import SweepOptions
 from etude.analysis.plain import plain
 from etude.analysis.race.findings import fair, forgiving, winner
-from etude.analysis.warmup import EdgeShift, StepLengths, edge_shifts, step_lengths
+from etude.analysis.warmup import PeakShift, StepLengths, peak_shifts, step_lengths
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message, Value
 from etude.studies.arms import Sweep
@@ -25,19 +25,23 @@ def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     """The findings: does warm-up pay, which length, shape and schedule, how far the edge moves, how long first steps are."""
     options = sweeps[0].options
     found = races(sweeps, options)
-    findings = [replace(winner(race), name=f"{name}_winner") for name, race in found.items()]
-    findings += [edge_shift(sweeps, options), replace(forgiving(found["length"]), name="length_basin")]
+    findings = [_named(winner(race), f"{name}_winner") for name, race in found.items()]
+    findings += [peak_shift(sweeps, options), _named(forgiving(found["length"]), "length_basin")]
     findings += [first_steps(sweeps, options)]
-    return [*findings, *(replace(fair(race), name=f"{name}_fair") for name, race in found.items())]
+    return [*findings, *(_named(fair(race), f"{name}_fair") for name, race in found.items())]
 
 
-def shifts_of(sweeps: Sequence[Sweep], options: SweepOptions) -> list[EdgeShift]:
-    """How the edge moves with the length of a linear warm-up."""
+def _named(finding: Finding, name: str) -> Finding:
+    return replace(finding, name=name, question=Message(f"warmup.{name}.question"))
+
+
+def shifts_of(sweeps: Sequence[Sweep], options: SweepOptions) -> list[PeakShift]:
+    """How the highest peak that still trains moves with the length of a linear warm-up."""
     by_schedule = {sweep.arm.name: sweep.table for sweep in sweeps}
-    return edge_shifts({name: by_schedule[text] for name, text in LENGTHS.items()}, WITHOUT, options)
+    return peak_shifts({name: by_schedule[text] for name, text in LENGTHS.items()}, WITHOUT, METRIC, options)
 
 
-def edge_shift(sweeps: Sequence[Sweep], options: SweepOptions) -> Finding:
+def peak_shift(sweeps: Sequence[Sweep], options: SweepOptions) -> Finding:
     """How much higher a peak does a warm-up of the usual length allow?"""
     shifts = shifts_of(sweeps, options)
     usual = next(shift for shift in shifts if shift.name == USUAL)
@@ -49,11 +53,11 @@ def edge_shift(sweeps: Sequence[Sweep], options: SweepOptions) -> Finding:
         "interval": [shift.interval for shift in shifts],
         "corrected_p": [shift.corrected for shift in shifts],
     }
-    question = Message("warmup.edge.question")
+    question = Message("warmup.peak.question")
     if not np.isfinite(usual.octaves):
-        why = Message("warmup.edge.open")
+        why = Message("warmup.peak.open")
         return Finding(
-            "edge_shift", question, Verdict.INCONCLUSIVE, why, unit=OCTAVES, details=plain(details), runs=runs
+            "peak_shift", question, Verdict.INCONCLUSIVE, why, unit=OCTAVES, details=plain(details), runs=runs
         )
     low, high = usual.interval
     values: dict[str, Value] = {
@@ -68,9 +72,9 @@ def edge_shift(sweeps: Sequence[Sweep], options: SweepOptions) -> Finding:
     resolved = usual.corrected <= 1 - options.confidence
     kind = "unclear" if not resolved else "higher" if usual.octaves > 0 else "lower"
     verdict = {"higher": Verdict.SUPPORTED, "lower": Verdict.REFUTED, "unclear": Verdict.INCONCLUSIVE}[kind]
-    statement = Message(f"warmup.edge.{kind}", values)
+    statement = Message(f"warmup.peak.{kind}", values)
     return Finding(
-        "edge_shift", question, verdict, statement, usual.octaves, usual.interval, OCTAVES, plain(details), runs
+        "peak_shift", question, verdict, statement, usual.octaves, usual.interval, OCTAVES, plain(details), runs
     )
 
 

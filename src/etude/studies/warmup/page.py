@@ -16,9 +16,9 @@ from etude.studies.layout import provenance, trained, would_change
 from etude.studies.races import contest_figure, race_table, valleys_figure
 from etude.studies.stored import StoredStudy
 from etude.studies.warmup.arms import races
-from etude.studies.warmup.figures import edges_figure, first_steps_figure, plane_figure, rates_figure, shapes_figure
+from etude.studies.warmup.figures import first_steps_figure, peaks_figure, plane_figure, rates_figure, shapes_figure
 
-ANSWER = ("length_winner", "edge_shift", "first_steps")
+ANSWER = ("length_winner", "peak_shift", "first_steps")
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -43,7 +43,7 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("warmup.allows.heading"),
                 (Message("warmup.allows.prose"),),
-                (edges_figure(study, length), valleys_figure(lengths, names)),
+                (peaks_figure(study, length), valleys_figure(lengths, names)),
             ),
             Section(
                 Message("warmup.first.heading"),
