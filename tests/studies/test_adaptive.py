@@ -110,6 +110,7 @@ def test_every_finding_and_sentence_is_there_in_both_languages(small: Answer) ->
         "race_apart",
         "race_basin",
         "race_pace",
+        "widths_apart",
         "usual_lr",
         "without_tuning",
         "spread_of_rates",

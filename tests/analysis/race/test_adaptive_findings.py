@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from etude.analysis.options import SweepOptions
-from etude.analysis.race.adaptive_findings import drift_of_rates, spread_of_rates, usual_rates, without_tuning
+from etude.analysis.race.adaptive_findings import (
+    drift_of_rates,
+    spread_of_rates,
+    usual_rates,
+    widths_apart,
+    without_tuning,
+)
 from etude.analysis.race.effective import LEVELS
 from etude.analysis.race.reading import Race, read_race
 from etude.analysis.table import SweepTable
@@ -60,6 +66,27 @@ def told(finding: Finding) -> Finding:
         assert say(finding.question, language)
         assert say(finding.statement, language)
     return finding
+
+
+def test_the_most_and_the_least_forgiving_rule_are_named(make_table: Make) -> None:
+    widths = {"wide": 0.01, "middle": 0.05, "narrow": 0.2}
+    seeds = 1 + 0.02 * np.arange(5)
+    tables = {name: make_table(X / 2, 0.4 + curve * (X[:, None] / 2) ** 2 * seeds) for name, curve in widths.items()}
+    race = read_race(tables, "validation_loss", SweepOptions(resamples=200), 100, 32)
+    found = told(widths_apart(race))
+    assert found.estimate == 3
+    values = found.statement.values
+    assert (values["wide"], values["wins"], values["narrow"], values["losses"]) == ("wide", 2, "narrow", 2)
+    # As good as the best is 2 % of its loss, or half a percent of the descent.
+    allowed = max(0.02 * 0.4, 0.005 * (2.3 - 0.4))
+    assert values["octaves"] == pytest.approx(2 * np.sqrt(allowed / 0.01), rel=0.1)
+
+
+def test_alike_basins_are_not_told_apart(make_valley: Make) -> None:
+    rng = np.random.default_rng(1)
+    alike = {name: make_valley(rng, rng.normal(0, 0.02, 3)) for name in "abc"}
+    found = told(widths_apart(read_race(alike, "validation_loss", SweepOptions(resamples=200), 100, 32)))
+    assert (found.verdict, found.statement.key) == (Verdict.INCONCLUSIVE, "adaptive.widths.none")
 
 
 def test_the_worst_default_is_named_with_an_interval_for_the_largest_of_all(race: Callable[[int], Race]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,29 @@ from etude.core.message import Message, Value
 Details = dict[str, Any]
 RATIO = ""
 """Unit of a ratio."""
+
+
+def widths_apart(race: Race) -> Finding:
+    """Which rules forgive a wrong learning rate more than which?
+
+    It has an answer also where the widest basin of all is too uncertain to be told from the others.
+    """
+    found = race.forgiveness
+    apart = [pair for pair in found.pairs if pair.resolved]
+    wider, narrower = (Counter(getattr(pair, side) for pair in apart) for side in ("second", "first"))
+    details: Details = {"wider_than": dict(wider), "narrower_than": dict(narrower), "comparisons": len(found.pairs)}
+    question = Message("adaptive.widths.question")
+    values = _level(race) | {"pairs": len(found.pairs)}
+    objection = _few_seeds(race) or (None if apart else Message("adaptive.widths.none", values))
+    if objection is not None:
+        return _finding(race, "widths_apart", question, objection, details, "")
+    widest = max(wider, key=lambda name: (wider[name], found.basins[name].octaves))
+    narrowest = max(narrower, key=lambda name: (narrower[name], -found.basins[name].octaves))
+    values |= {"resolved": len(apart), "rest": len(found.pairs) - len(apart)}
+    values |= {"wide": widest, "wins": wider[widest], "octaves": found.basins[widest].octaves}
+    values |= {"narrow": narrowest, "losses": narrower[narrowest], "least": found.basins[narrowest].octaves}
+    statement = Message("adaptive.widths.some", values)
+    return _finding(race, "widths_apart", question, statement, details, "", float(len(apart)))
 
 
 def usual_rates(race: Race, usual: Mapping[str, float]) -> Finding:

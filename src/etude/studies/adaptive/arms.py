@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from etude.analysis.options import LossMetric
-from etude.analysis.race.adaptive_findings import drift_of_rates, spread_of_rates, usual_rates, without_tuning
+from etude.analysis.race.adaptive_findings import (
+    drift_of_rates,
+    spread_of_rates,
+    usual_rates,
+    widths_apart,
+    without_tuning,
+)
 from etude.analysis.race.findings import apart, fair, fastest, forgiving, winner
 from etude.analysis.race.reading import Race, read_race
 from etude.core.errors import SpecError
@@ -59,6 +65,6 @@ def race_of(sweeps: Sequence[Sweep]) -> Race:
 def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     """What every race finds but the price of another's learning rate, then what only a race of update rules does."""
     race = race_of(sweeps)
-    shared = [fair(race), winner(race), apart(race), forgiving(race), fastest(race)]
-    own = [usual_rates(race, USUAL), without_tuning(race, UNTUNED)]
+    shared = [fair(race), winner(race), apart(race), fastest(race), forgiving(race)]
+    own = [widths_apart(race), usual_rates(race, USUAL), without_tuning(race, UNTUNED)]
     return [*shared, *own, spread_of_rates(race, ADAPTING), drift_of_rates(race, ADAPTING)]

@@ -19,7 +19,7 @@ from etude.studies.layout import extras, provenance
 from etude.studies.races import contest_figure, labels_of, race_table, valleys_figure, ways_figure
 from etude.studies.stored import StoredStudy
 
-ANSWER = ("race_winner", "usual_lr", "race_basin")
+ANSWER = ("race_winner", "usual_lr", "widths_apart")
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -42,7 +42,7 @@ def lay_out(study: StoredStudy) -> Page:
             ),
             Section(
                 Message("adaptive.forgiving.heading"),
-                (Message("adaptive.forgiving.prose"),),
+                (Message("adaptive.forgiving.prose"), *_said(study, "widths_apart")),
                 (*basin_figure(race), shapes_figure(race), valleys_figure(arms, labels)),
             ),
             Section(
