@@ -150,6 +150,7 @@ def test_clicking_a_curve_picks_its_learning_rate(visit: Visit) -> None:
 
 
 def test_clicking_a_point_with_the_mouse_picks_its_learning_rate(visit: Visit) -> None:
+    visit.settle()  # a drawing between hovering and clicking would forget what is hovered
     box = visit.page.locator("#sharpness .scatterlayer .trace .point").first
     visit.page.evaluate("document.getElementById('figure-sharpness').scrollIntoView({block: 'center'})")
     spot = box.bounding_box()
