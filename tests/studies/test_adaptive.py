@@ -17,7 +17,7 @@ from etude.studies.adaptive.etude import ADAPTIVE, RESOLUTION
 from etude.studies.optimizers import RULES
 from etude.studies.study import Answer
 from etude.training.measures import EffectiveRates
-from etude.training.rules import AdamW
+from etude.training.rules import AdamW, Muon
 
 SMALL: dict[str, Any] = {"seeds": 3, "steps": 24, "batch_size": 32, "hidden": (16,)}
 FEW = ("SGD", "Adam", "Prodigy")
@@ -62,6 +62,14 @@ def test_weight_decay_is_off_but_for_adamw_and_one_value_is_for_all(entrant: Ent
     rule = entrant.rule()
     assert rule.weight_decay == (0.01 if isinstance(rule, AdamW) else 0.0)  # type: ignore[union-attr]
     assert entrant.rule(0.3).weight_decay == 0.3  # type: ignore[union-attr]
+
+
+def test_the_rest_beside_muon_decays_as_its_matrices() -> None:
+    muon = next(entrant for entrant in ENTRANTS if entrant.optimizer == "muon")
+    for given, decay in ((None, 0.0), (0.3, 0.3)):
+        rule = muon.rule(given)
+        assert isinstance(rule, Muon)
+        assert (rule.weight_decay, rule.rest.weight_decay) == (decay, decay)
 
 
 def test_all_rules_have_the_same_budget_and_their_own_grids(small: Answer) -> None:

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from etude.core.rule import Rule
 from etude.studies.optimizers import RULES
+from etude.training.rules import Muon
 
 NO_DECAY = 0.0
 """Weight decay of the race: coupled in some rules and decoupled in others, it would mix another question into it."""
@@ -57,6 +58,8 @@ class Entrant:
         if weight_decay is None and self.optimizer == "adamw":
             return rule
         decay = NO_DECAY if weight_decay is None else weight_decay
+        if isinstance(rule, Muon):
+            return replace(rule, weight_decay=decay, rest=replace(rule.rest, weight_decay=decay))
         return replace(rule, weight_decay=decay)  # type: ignore[type-var]
 
 
