@@ -152,7 +152,7 @@ def test_momentum_that_gains_nothing_refutes_its_gain():
 
 def test_one_seed_or_runs_that_never_arrive_leave_the_gain_open():
     slow, fast = pairs((10, 50), seeds=1)
-    assert momentum_finding(slow, fast, 1e-6).statement.key == "descent.seeds"
+    assert momentum_finding(slow, fast, 1e-6).statement.key == "descent.momentum.seeds"
     slow, fast = pairs((10, 250), steps=60)
     assert momentum_finding(slow, fast, 1e-6).statement.key == "descent.momentum.never"
 
@@ -185,7 +185,7 @@ def test_floors_that_grow_faster_refute_theory_and_noisy_ones_leave_it_open():
     vague = noise_finding(noisy(0, spread=1.0), noisy(0))
     assert vague.verdict is Verdict.INCONCLUSIVE
     assert spoken(vague)
-    assert noise_finding(noisy(0, seeds=1), noisy(0)).statement.key == "descent.seeds"
+    assert noise_finding(noisy(0, seeds=1), noisy(0)).statement.key == "descent.noise_floor.seeds"
 
 
 def test_a_run_that_left_early_leaves_the_floor_open():

@@ -114,7 +114,7 @@ def momentum_finding(plain_cases: Sequence[Case], heavy: Sequence[Case], share: 
     values["expected"] = float(_exponents(conditions, expected)[0])
     values |= {"promised": float(np.log(heavy[-1].best.rate) / np.log(plain_cases[-1].best.rate))}
     if len(fast) < 2:
-        return _cannot(name, question, Message("descent.seeds", {"seeds": len(fast)}), cases, details)
+        return _cannot(name, question, Message("descent.momentum.seeds", {"seeds": len(fast)}), cases, details)
     if max(interval[1] - interval[0], slow_interval[1] - slow_interval[0]) > 4 * EXPONENT_TOLERANCE:
         wide = Message("descent.momentum.wide", {k: values[k] for k in ("low", "high", "plain_low", "plain_high")})
         return _cannot(name, question, wide, cases, details)
@@ -132,7 +132,9 @@ def noise_finding(case: NoiseCase, with_momentum: NoiseCase) -> Finding:
     }
     seeds = case.floors.shape[1]
     if seeds < 2:
-        return _cannot_noise(name, question, Message("descent.seeds", {"seeds": seeds}), (case, with_momentum), details)
+        return _cannot_noise(
+            name, question, Message("descent.noise_floor.seeds", {"seeds": seeds}), (case, with_momentum), details
+        )
     if not np.isfinite(case.floors[case.small]).all() or len(case.small) < 3:
         return _cannot_noise(name, question, Message("descent.noise_floor.gone"), (case, with_momentum), details)
     exponent, interval = case.exponent(CONFIDENCE)

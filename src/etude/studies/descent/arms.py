@@ -39,7 +39,7 @@ SHARES = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.998, 1.002, 1.02, 1
 LOGISTIC_SHARES = (0.2, 0.5, 0.65, 0.8, 0.9, 0.98, 0.998, 1.002, 1.02, 1.05)
 """The same for logistic regression on drawn points, whose κ is small."""
 
-DIGITS_SHARES = (0.3, 0.6, 0.9, 0.99, 1.01)
+DIGITS_SHARES = (0.3, 0.6, 0.9, 1.01)
 """The same for the digits, which take longer: to 2 %."""
 
 PLAY_SHARES = (0.03, 0.06, 0.12, 0.25, 0.5, 0.75, 0.9, 0.97, 1.0, 1.03, 1.1)
@@ -53,7 +53,7 @@ GAIN = 1e-6
 """Share of the initial loss above the minimum to which momentum's gain is counted in steps."""
 
 MAIN_STEPS, PLAY_STEPS, NOISY_STEPS = 1000, 60, 1200
-REGRESSION_STEPS = {Method.GRADIENT_DESCENT: 400, Method.HEAVY_BALL: 240}
+REGRESSION_STEPS = {Method.GRADIENT_DESCENT: 400, Method.HEAVY_BALL: 160}
 NOISY_EVERY = 20
 """Steps between evaluations of the noisy runs, whose floor is a mean over evaluations."""
 
