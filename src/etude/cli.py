@@ -6,13 +6,17 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from etude import __version__
 from etude.core.errors import EtudeError, Interrupted
+
+if TYPE_CHECKING:
+    from etude.studies.diagnosis.answer import Diagnosed
+    from etude.studies.study import Answer
 
 app = typer.Typer(
     name="etude",
@@ -24,7 +28,7 @@ app = typer.Typer(
 
 CTRL_C = 130
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study, or of a monitor.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
 Lang = Annotated[Literal["en", "zh"], typer.Option("--language", help="Language of the answer.")]
 
@@ -159,7 +163,7 @@ def run(
 
 @app.command()
 def show(folder: Folder, language: Lang = "en", json: Json = False) -> None:
-    """Print the answer of a stored study."""
+    """Print the answer of a stored study, or of a recorded training."""
     _print(folder, json=json, language=language)
 
 
@@ -169,15 +173,38 @@ def report(
     png: Annotated[Path | None, typer.Option(help="Draw the first figure into this file as well.")] = None,
     language: Lang = "en",
 ) -> None:
-    """Make the report of a stored study again."""
+    """Make the report of a stored study, or of a recorded training, again."""
     from etude.report.png import write_png
-    from etude.studies.study import Answer
 
-    answer = Answer(folder)
+    answer = _answer(folder)
     typer.echo(answer.write_report())
     if png is not None:
         write_png(answer.page, png, language)
         typer.echo(png)
+
+
+@app.command()
+def diagnose(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A monitor's folder, a CSV file, or a log of TensorBoard.")
+    ],
+    lr: Annotated[float | None, typer.Option(help="Learning rate, if the log has no column of it.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Name of the update rule, such as SGD or AdamW.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of the optimizer.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps that were planned.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Examples per step.")] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="Training examples in all.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Global gradient norm that was clipped at.")] = None,
+    chance_loss: Annotated[float | None, typer.Option(help="Loss of the best constant output, such as ln C.")] = None,
+    language: Lang = "en",
+    json: Json = False,
+) -> None:
+    """Say what is wrong with a training's learning rate, if anything; facts that a log lacks let more be said."""
+    from etude.studies.diagnosis.answer import Diagnosed
+    from etude.studies.diagnosis.columns import Facts
+
+    facts = Facts(lr, optimizer, momentum, steps, batch_size, examples, clip, chance_loss)
+    _print_diagnosed(Diagnosed(path, facts), json=json, language=language)
 
 
 @app.command()
@@ -217,14 +244,38 @@ def schedule(
 
 def _print(folder: Path, *, json: bool, language: Literal["en", "zh"]) -> None:
     from etude.report.terminal import print_page
-    from etude.studies.study import REPORT, Answer
+    from etude.studies.diagnosis.answer import Diagnosed
+    from etude.studies.study import REPORT
 
-    answer = Answer(folder)
+    answer = _answer(folder)
+    if isinstance(answer, Diagnosed):
+        _print_diagnosed(answer, json=json, language=language)
+        return
     if json:
         typer.echo(answer.json())
         return
     path = folder / REPORT
     print_page(answer.page, Console(), language, path if path.exists() else None)
+
+
+def _print_diagnosed(answer: Diagnosed, *, json: bool, language: Literal["en", "zh"]) -> None:
+    from etude.studies.diagnosis.answer import REPORT
+    from etude.studies.diagnosis.text import print_diagnosed
+
+    if json:
+        typer.echo(answer.json())
+        return
+    path = answer.path / REPORT
+    print_diagnosed(answer, Console(), language, path if path.exists() else None)
+
+
+def _answer(folder: Path) -> Answer | Diagnosed:
+    """What a folder says: a study, or a recording of a training."""
+    from etude.storage.recording import is_recording
+    from etude.studies.diagnosis.answer import Diagnosed
+    from etude.studies.study import Answer
+
+    return Diagnosed(folder) if is_recording(folder) else Answer(folder)
 
 
 def _widths(text: str) -> tuple[int, ...]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import platform
 import time
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -17,45 +13,38 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from etude.core.errors import SpecError, StorageError
+from etude.core.errors import SpecError
 from etude.core.trace import Ending, Outcome
-from etude.integrations.monitor_facts import names_of, optimizers_of, rule_of
-from etude.integrations.monitor_optimizer import Look, OptimizerWatch
+from etude.integrations.monitor_facts import facts_of, names_of, optimizers_of
+from etude.integrations.monitor_optimizer import OptimizerWatch
 from etude.integrations.monitor_pace import Pace
 from etude.integrations.monitor_rows import Number, Rows, scalar
-from etude.integrations.monitor_tensorboard import Mirror
+from etude.integrations.monitor_store import Store
 from etude.integrations.monitor_tensors import is_sharded
-from etude.storage.recording import RecordingWriter
-
-CHUNK_SECONDS = 5.0
-"""Between chunks, at least: what a kill can cost."""
-
-_LONGEST_CHUNK_SECONDS = 60.0
-_CHUNK_COST = (
-    400  # a chunk is stored at most every 400 times the seconds that the last one took: a quarter of a percent
-)
 
 
 @final
 class Monitor:
     r"""Watches a training loop of one's own: ``with Monitor(model, optimizer, "runs/x") as monitor``.
 
-    Call ``monitor.step(loss)`` after every ``optimizer.step()``. At every step the loss, the learning rates of the groups and
-    skipped updates are recorded; at every k-th step also, over all and for each parameter,
+    Call ``monitor.step(loss)`` after every ``optimizer.step()``. At every step the loss, the learning rates of the groups,
+    skipped updates and, if there is time for it, ``gradient_norm`` are recorded; at every k-th also, in all and by parameter,
 
     - ``gradient_norm``, ‖g‖, and ``weight_norm``, ‖w‖, before the update;
     - ``update_norm``, ‖Δw‖, the update as it was made, and ``update_ratio``, ‖Δw‖/‖w‖;
     - ``clip_factor``, what clipping multiplied the gradient by;
-    - at the step after, ``alignment``: the cosine of its gradient and −Δw.
+    - at the step after, ``alignment``: the cosine of its gradient and −Δw, of the first optimizer.
 
     The training is not changed by a bit: the monitor reads through the hooks that torch calls around every step, writes into no
-    tensor of the training, and draws no random number. k adapts so that the monitor takes at most ``budget`` of the time; on a
-    GPU that is the time of the Python process, which also queues its kernels.
+    tensor of the training, and draws no random number. k adapts so that the monitor takes at most ``budget`` of the time, and
+    a tenth of a second in all beyond that; on a GPU that is the time of the Python process, which also queues the kernels.
 
-    Several updates between two calls (more than one of a critic, say) are one step, whose first update is looked at. A call
-    without an update before it is a skipped step, such as ``GradScaler`` makes. In distributed training every rank makes its
-    monitor; rank 0 writes, and its losses are of its own batches. Where parameters are sharded (``fully_shard``) all ranks
-    look at the same steps, and lengths are those over all shards.
+    The gradient is read as the optimizer gets it, so after clipping; what ``clip_grad_norm_`` returns, given to ``step``, or a
+    call of ``gradients()`` before clipping, tells of the one before. Several updates between two calls (of a critic, say) are
+    one step, whose first update is looked at. A call without an update before it is a skipped step, as ``GradScaler`` makes.
+
+    In distributed training every rank makes its monitor; rank 0 writes, and its losses are of its own batches. Where parameters
+    are sharded (``fully_shard``) all ranks look at the same steps, and lengths are those over all shards.
 
     Args:
         model: Names the parameters; may be compiled or wrapped for distributed training.
@@ -117,16 +106,9 @@ class Monitor:
         self._pace = Pace(budget, every)
         self._rows = Rows()
         self._losses: list[Number] = []
-        self._writer: RecordingWriter | None = None
-        self._mirror: Mirror | None = None
-        writes = _rank() == 0
-        if writes:
-            rule, hyperparameters = rule_of(optimizers[0])
-            facts = {
-                "rule": rule,
-                "hyperparameters": hyperparameters,
-                "layers": list(self._names.values()),
-                "optimizers": [type(o).__name__ for o in optimizers],
+        self._store: Store | None = None
+        if _rank() == 0:
+            facts = facts_of(self._names.values(), optimizers) | {
                 "horizon": steps,
                 "batch_size": batch_size,
                 "examples": examples,
@@ -134,18 +116,11 @@ class Monitor:
                 "clip_norm": clip_norm,
                 "budget": budget,
             }
-            about = {"torch": torch.__version__, "python": platform.python_version(), "machine": platform.machine()}
-            self._writer = RecordingWriter(Path(out), facts, first_step, about)
-            if planned_lr is not None:
-                plan = np.asarray(planned_lr, dtype=np.float64)
-                self._writer.append({"plan": {"step": np.arange(len(plan), dtype=np.float64), "lr": plan}})
-            self._mirror = Mirror(Path(out), first_step) if tensorboard else None
-        # The others need not look, unless a length is the sum over all ranks.
-        self._watches = [OptimizerWatch(o) for o in optimizers] if writes or self._sharded else []
-        self._looking = False
-        self._left = self._stored = time.perf_counter()
-        self._next_chunk = CHUNK_SECONDS
+            self._store = Store(Path(out), facts, first_step, planned_lr, tensorboard=tensorboard)
+        # The other ranks need not look, unless a length is the sum over all of them.
+        self._watches = [OptimizerWatch(o) for o in optimizers] if self._store or self._sharded else []
         self._prepare()
+        self._left = time.perf_counter()
 
     def __enter__(self) -> Self:
         return self
@@ -193,18 +168,18 @@ class Monitor:
         entered = time.perf_counter()
         if loss is not None:
             self._losses.append(_one_number(loss))
-        own = sum(watch.seconds for watch in self._watches)
-        training = entered - self._left - own
-        looks = tuple(watch.look for watch in self._watches if watch.look is not None)
-        alignment = self._watches[0].alignment
-        self._take(gradient_norm, looks, alignment)
+        hooks = sum(watch.seconds for watch in self._watches)
+        norms = sum(watch.norm_seconds for watch in self._watches)
+        training = entered - self._left - hooks
+        looked, followed = self._take(None if gradient_norm is None else scalar(gradient_norm))
         self.steps += 1
-        if entered - self._stored > self._next_chunk:
+        if self._store is None:
+            self._rows.clear()
+        elif self._store.due(entered):
             self.flush()
-        self._left = time.perf_counter()
-        seconds = own + self._left - entered
-        self._pace.stepped(training, seconds, looked=bool(looks), followed=alignment is not None)
         self._prepare()
+        self._left = time.perf_counter()
+        self._pace.stepped(training, hooks + self._left - entered, norms, looked=looked, followed=followed)
 
     def log(self, **numbers: Number) -> None:
         """Record numbers of an evaluation after the steps made so far: ``validation_loss``, ``validation_accuracy``."""
@@ -217,57 +192,57 @@ class Monitor:
 
         A failing disk does not end the training: a warning says that the recording has ended.
         """
-        if self._writer is None:
-            self._rows.clear()
-            return
-        began = time.perf_counter()
-        with self._sparing_the_training():
+        if self._store is not None:
             tables = self._rows.tables(self._names)
             pace = {"step": self.steps, "every": self.every, "cost": self.cost}
-            tables["pace"] = {name: np.array([value], dtype=np.float64) for name, value in pace.items()}
-            self._writer.append(tables)
-            if self._mirror is not None:
-                self._mirror.write(tables)
+            self._store.write(tables | {"pace": {name: np.array([float(value)]) for name, value in pace.items()}})
+            if not self._store.works and not self._sharded:
+                self._leave()
         self._rows.clear()
-        self._stored = time.perf_counter()
-        seconds = _CHUNK_COST * (self._stored - began)
-        self._next_chunk = min(max(CHUNK_SECONDS, seconds), _LONGEST_CHUNK_SECONDS)
 
     def close(self) -> None:
-        """Store everything and leave the optimizers alone; the end of the training, if it was not left by an error before."""
+        """Store everything and leave the optimizers alone; the training has come to its end."""
         self._end(Outcome(Ending.COMPLETED, self.steps))
 
     def _prepare(self) -> None:
-        """Decide whether the next step is looked at closely; all ranks of a sharded model decide alike."""
-        self._looking = self._pace.due(self.steps)
-        if self._looking and self._sharded:
+        """Decide what is read of the next step; all ranks of a sharded model decide alike."""
+        looking = self._pace.due(self.steps)
+        if looking and self._sharded:
+            # Lengths are collective operations: the slowest rank decides how often.
             every = torch.tensor(self._pace.every, device=next(iter(self._names)).device)
             torch.distributed.all_reduce(every, torch.distributed.ReduceOp.MAX)
             self._pace.every = int(every)
-        if self._looking:
-            for watch in self._watches:
+        for watch in self._watches:
+            watch.norms = self._pace.norms and not self._sharded
+            if looking:
                 watch.look_closely()
 
-    def _take(self, gradient_norm: Number | None, looks: tuple[Look, ...], alignment: Tensor | None) -> None:
-        """Take over what the optimizers' hooks have seen."""
-        row: dict[str, Number] = {"step": self.steps}
+    def _take(self, told: Number | None) -> tuple[bool, bool]:
+        """Take over what the optimizers' hooks have seen; whether they looked closely, and whether they ended a look."""
+        row: dict[str, Number] = {"step": self.steps, "skipped": self._skipped()}
         if self._losses:
             row["loss"] = self._mean_loss()
         lrs = [lr for watch in self._watches for lr in watch.lrs]
-        row["lr"] = lrs[0] if lrs else math.nan
-        if len(lrs) > 1:
-            row |= {f"lr/{i}": lr for i, lr in enumerate(lrs)}
-        row["skipped"] = self._skipped()
-        told = None if gradient_norm is None else scalar(gradient_norm)
-        if told is not None:
-            row["gradient_norm"] = told
+        row |= {"lr": lrs[0]} if lrs else {}
+        row |= {f"lr/{i}": lr for i, lr in enumerate(lrs)} if len(lrs) > 1 else {}
+        norm = self._norm() if told is None else told
+        row |= {} if norm is None else {"gradient_norm": norm}
         self._rows.steps.append(row)
+        looks = tuple(watch.look for watch in self._watches if watch.look is not None)
         if looks:
             self._rows.looks.append((self.steps, looks, told))
+        alignment = self._watches[0].alignment
         if alignment is not None:
             self._rows.angles.append({"step": self.steps, "alignment": alignment})
         for watch in self._watches:
             watch.rest()
+        return bool(looks), alignment is not None
+
+    def _norm(self) -> Tensor | None:
+        norms = [watch.norm for watch in self._watches if watch.norm is not None]
+        if len(norms) < len(self._watches):
+            return None
+        return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
     def _mean_loss(self) -> Number:
         losses, self._losses = self._losses, []
@@ -282,30 +257,15 @@ class Monitor:
     def _end(self, outcome: Outcome) -> None:
         if self._watches:
             self.flush()
-        if self._writer is not None:
-            with self._sparing_the_training():
-                self._writer.finish(outcome)
+        if self._store is not None:
+            self._store.finish(outcome)
         self._leave()
-
-    @contextmanager
-    def _sparing_the_training(self) -> Iterator[None]:
-        """End the recording, with a warning, and not the training, where storing fails."""
-        try:
-            yield
-        except (StorageError, OSError) as error:
-            warnings.warn(f"the monitor has stopped recording at step {self.steps}: {error}", stacklevel=4)
-            self._leave()
 
     def _leave(self) -> None:
         for watch in self._watches:
             watch.close()
         self._watches = []
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        if self._mirror is not None:
-            self._mirror.close()
-            self._mirror = None
+        self._store = None
 
 
 def _one_number(loss: Any) -> Number:

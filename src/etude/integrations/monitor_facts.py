@@ -48,6 +48,17 @@ def names_of(model: nn.Module, optimizers: Sequence[Optimizer]) -> dict[Tensor, 
     return names
 
 
+def facts_of(layers: Iterable[str], optimizers: Sequence[Optimizer]) -> dict[str, Any]:
+    """What the optimizers tell of themselves, as plain JSON; the update rule is that of the first."""
+    rule, hyperparameters = rule_of(optimizers[0])
+    return {
+        "rule": rule,
+        "hyperparameters": hyperparameters,
+        "layers": list(layers),
+        "optimizers": [type(o).__name__ for o in optimizers],
+    }
+
+
 def rule_of(optimizer: Optimizer) -> tuple[str, dict[str, float]]:
     """Name of the update rule, and its hyperparameters under Étude's names, those of the first group.
 

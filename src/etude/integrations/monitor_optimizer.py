@@ -67,6 +67,9 @@ class OptimizerWatch:
     Attributes:
         updates: Updates since the last ``rest``.
         lrs: Learning rates of the groups at the last update; a tensor's value is copied.
+        norm: Length of the whole gradient at the first update since the last ``rest``, if ``norms``.
+        norms: Whether the gradient's length is read at every update.
+        norm_seconds: Spent on that.
         skipped: Whether the last update was skipped on the device, for a gradient scaler that found infinities; a tensor.
         alignment: Cosine of the gradient and minus the update before, if that one was looked at closely.
         look: What was seen of the first update since the last ``rest``, if it was looked at closely.
@@ -78,6 +81,9 @@ class OptimizerWatch:
         self.updates = 0
         self.lrs: list[float | Tensor] = []
         self.skipped: Tensor | None = None
+        self.norm: Tensor | None = None
+        self.norms = True
+        self.norm_seconds = 0.0
         self.alignment: Tensor | None = None
         self.look: Look | None = None
         self.seconds = 0.0
@@ -105,8 +111,8 @@ class OptimizerWatch:
     def rest(self) -> None:
         """Begin the next record."""
         self.updates = 0
-        self.skipped = self.alignment = self.look = self._unclipped = None
-        self.seconds = 0.0
+        self.skipped = self.alignment = self.look = self.norm = self._unclipped = None
+        self.seconds = self.norm_seconds = 0.0
 
     @torch.no_grad()
     def read_gradients(self) -> None:
@@ -119,10 +125,10 @@ class OptimizerWatch:
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.updates += 1
         self.lrs = [lr.clone() if isinstance(lr := group["lr"], Tensor) else lr for group in optimizer.param_groups]
-        if self.updates > 1 or not (self._looking or self._last is not None):
+        if self.updates > 1 or not (self._looking or self.norms or self._last is not None):
             return
         began = time.perf_counter()
-        closure = kwargs.get("closure", args[0] if args else None) is not None
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None) is not None  # args[0] is the optimizer
         with torch.no_grad():
             if self._last is not None:
                 # A closure has yet to compute the gradient of this step.
@@ -130,6 +136,8 @@ class OptimizerWatch:
                 self._last = None
             if self._looking:
                 self._start(closure=closure)
+            elif self.norms and not closure:
+                self._length()
         self.seconds += time.perf_counter() - began
 
     def _after(self, optimizer: Optimizer, *_: Any) -> None:
@@ -149,7 +157,7 @@ class OptimizerWatch:
         if not params:
             return
         self._weights = params, lengths(params)
-        self._gradients = None if closure else self._read([p.grad for p in params if p.grad is not None])
+        self._gradients = None if closure else self._length()
         self._copies = None
         if closure or not self._moves_along_a_buffer():
             for p in params:
@@ -157,6 +165,15 @@ class OptimizerWatch:
                     self._buffers[p] = torch.empty_like(p)
             self._copies = [self._buffers[p] for p in params]
             torch._foreach_copy_(self._copies, params)
+
+    def _length(self) -> Tensor | None:
+        """Lengths of all gradients (N,), and that of the whole gradient kept as ``norm``."""
+        began = time.perf_counter()
+        grads = [p.grad for p in self._with_gradients() if p.grad is not None]
+        found = self._read(grads) if grads else None
+        self.norm = None if found is None else torch.linalg.vector_norm(found)
+        self.norm_seconds += time.perf_counter() - began
+        return found
 
     def _finish(self, params: tuple[Tensor, ...], weights: Tensor) -> None:
         update = self._update(params)

@@ -6,10 +6,14 @@ from collections import deque
 from statistics import median
 from typing import final
 
+GRACE_SECONDS = 0.1
+"""What a monitor may take of a run beyond its share, so that the first steps, and short runs, are seen in full."""
+
 MOST_STEPS_APART = 1024
-_FIRST = 16
 _REMEMBERED = 16
-_TRUSTED = 3  # looks before the first change; the very first one allocates what the later ones use again
+_TRUSTED = 3  # looks before the first decision; the very first one allocates what the later ones use again
+_LEAST_SHARE = 0.5  # of the budget for looking, where steps are so short that keeping their loss takes the rest
+_NORM_SHARE = 0.5  # of the budget for the gradient's length at every step
 
 
 @final
@@ -18,31 +22,40 @@ class Pace:
 
     .. math:: k = \left\lceil \frac{c - a}{\beta s - a} \right\rceil
 
-    with s the seconds of a step without the monitor, a what the monitor takes at every step, c what it takes at a step with a
-    close look, and β the budget; medians over the last 16 of each, so that one slow moment changes nothing.
+    with s the seconds of a step without the monitor, a what the monitor takes at every step, c what a close look takes, and β
+    the budget; medians over the last 16 of each, so that one slow moment changes nothing. Until ``GRACE_SECONDS`` are spent, k
+    is 1. The length of the gradient is read at every step where that takes at most half of the budget.
 
     Args:
         budget: β, the share of the training's time that the monitor may take.
         every: k, if it shall not adapt.
 
+    Attributes:
+        every: k at present.
+        norms: Whether the gradient's length is read at every step.
+        training_seconds: The training's own time so far.
+        own_seconds: The monitor's.
+
     Example:
         >>> pace = Pace(0.02)
         >>> for _ in range(4):
-        ...     pace.stepped(training=1.0, own=0.1, looked=True)
+        ...     pace.stepped(training=1.0, own=0.1, norm=0.005, looked=True)
         ...     pace.stepped(training=1.0, own=0.0)
-        >>> pace.every
-        8
+        >>> pace.every, pace.norms
+        (8, True)
     """
 
     def __init__(self, budget: float, every: int | None = None) -> None:
         self.budget = budget
-        self.every = every or _FIRST
+        self.every = every or 1
+        self.norms = True
         self.training_seconds = 0.0
         self.own_seconds = 0.0
         self._fixed = every is not None
         self._steps: deque[float] = deque(maxlen=_REMEMBERED)
         self._looks: deque[float] = deque(maxlen=_REMEMBERED)
         self._others: deque[float] = deque(maxlen=_REMEMBERED)
+        self._norm: deque[float] = deque(maxlen=_REMEMBERED)
         self._looked = 0
 
     @property
@@ -54,12 +67,15 @@ class Pace:
         """Whether to look closely at a step."""
         return step % self.every == 0
 
-    def stepped(self, training: float, own: float, *, looked: bool = False, followed: bool = False) -> None:
+    def stepped(
+        self, training: float, own: float, norm: float = 0.0, *, looked: bool = False, followed: bool = False
+    ) -> None:
         """Take note of a step: the training's own seconds and the monitor's.
 
         Args:
             training: Seconds that the step took beside the monitor.
             own: Seconds that the monitor took.
+            norm: Seconds of these for the gradient's length.
             looked: Whether this step was looked at closely.
             followed: Whether it ended the look at the step before, to whose seconds its own are added.
         """
@@ -70,21 +86,23 @@ class Pace:
             self._looked += 1
             if self._looked > 1:
                 self._looks.append(own)
+                self._norm.append(norm)
         elif followed and self._looks:
             self._looks[-1] += own
         else:
             self._others.append(own)
-            return
-        if not self._fixed and len(self._looks) >= _TRUSTED:
-            self.every = self._affordable()
+        if (looked or followed) and len(self._looks) >= _TRUSTED and self.own_seconds > GRACE_SECONDS:
+            self._decide()
 
-    def _affordable(self) -> int:
-        always = median(self._others) if self._others else 0.0
-        room = self.budget * median(self._steps) - always
-        extra = median(self._looks) - always
-        if room * MOST_STEPS_APART <= extra:
-            return MOST_STEPS_APART
-        return power_of_two(extra / room)
+    def _decide(self) -> None:
+        step = median(self._steps)
+        self.norms = median(self._norm) <= _NORM_SHARE * self.budget * step
+        if self._fixed:
+            return
+        # While every step is a look, what the others take is not known: the gradient's length, or little.
+        always = median(self._others) if self._others else median(self._norm) * self.norms
+        room = max(self.budget * step - always, _LEAST_SHARE * self.budget * step)
+        self.every = min(power_of_two((median(self._looks) - always) / room), MOST_STEPS_APART)
 
 
 def power_of_two(least: float) -> int:

@@ -27,7 +27,7 @@ class Mirror:
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
-        self._writer = _writer_class()(str(folder), purge_step=first_step or None)
+        self._writer = summary_writer()(str(folder), purge_step=first_step or None)
 
     def write(self, tables: Mapping[str, Mapping[str, Array]]) -> None:
         """Write a chunk."""
@@ -45,7 +45,12 @@ class Mirror:
         self._writer.close()
 
 
-def _writer_class() -> Any:
+def summary_writer() -> Any:
+    """The class that writes event files.
+
+    Raises:
+        UserError: When neither tensorboardX nor tensorboard is installed.
+    """
     for module in ("torch.utils.tensorboard", "tensorboardX"):
         try:
             return import_module(module).SummaryWriter

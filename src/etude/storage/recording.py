@@ -16,6 +16,7 @@ import numpy as np
 from etude.core.errors import DamagedError, SpecError, UserError
 from etude.core.record import from_plain, to_plain
 from etude.core.trace import Array, Ending, Outcome, Trace
+from etude.storage.database import connect
 from etude.storage.guard import DATABASE
 from etude.storage.reader import StudyInfo, StudyReader
 from etude.storage.writer import StudyWriter
@@ -134,7 +135,7 @@ def is_recording(folder: Path) -> bool:
     """
     if not (folder / DATABASE).is_file():
         return False
-    with StudyReader.open(folder) as reader:
+    with StudyReader(folder, connect(folder, writing=False)) as reader:  # damage is for who reads it to report
         return reader.info().spec == _OPTIONS
 
 

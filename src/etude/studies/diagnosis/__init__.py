@@ -1,0 +1,1 @@
+"""A training that was recorded or logged, read and diagnosed."""
