@@ -14,10 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "EtudeError", "Monitor", "Study", "Task", "UserError", "__version__"]
+__all__ = ["Answer", "EtudeError", "Monitor", "Study", "Task", "UserError", "__version__", "find"]
 
 if TYPE_CHECKING:
     from etude.core.errors import EtudeError, UserError
+    from etude.integrations.finder.find import find
     from etude.integrations.monitor import Monitor
     from etude.studies.study import Answer, Study
     from etude.tasks.task import Task
@@ -29,6 +30,7 @@ _HOMES = {
     "Study": "etude.studies.study",
     "Task": "etude.tasks.task",
     "UserError": "etude.core.errors",
+    "find": "etude.integrations.finder.find",
 }
 
 

@@ -1,0 +1,35 @@
+"""How the best learning rate falls with the number of steps."""
+
+from __future__ import annotations
+
+import math
+
+EXPONENT = 0.35
+EXPONENT_ERROR = 0.25
+
+
+def carried(lr: float, steps: int, horizon: int, exponent: float = EXPONENT) -> float:
+    r"""The best learning rate of ``steps`` steps, carried over to a longer horizon.
+
+    .. math:: \eta^*(T) = \eta^*(n)\,(n/T)^{\alpha}
+
+    Example:
+        >>> round(carried(0.1, 100, 10_000, exponent=0.5), 6)
+        0.01
+    """
+    return lr * math.pow(steps / horizon, exponent)
+
+
+def carried_interval(low: float, high: float, steps: int, horizon: int) -> tuple[float, float]:
+    """An interval carried over to a horizon, widened by what is not known of the exponent.
+
+    Example:
+        >>> carried_interval(0.1, 0.2, 80, 80)
+        (0.1, 0.2)
+    """
+    if math.isclose(steps, horizon):
+        return low, high
+    return (
+        carried(low, steps, horizon, EXPONENT + EXPONENT_ERROR),
+        carried(high, steps, horizon, EXPONENT - EXPONENT_ERROR),
+    )

@@ -1,0 +1,202 @@
+"""The search: a ramp, scouts, longer runs around the best, other orders of the batches, the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from etude.analysis.finder.ramp import Ramp, RampReading, has_exploded, level, read_ramp
+from etude.analysis.finder.runs import Best, ShortRun, edge_of, find_best, tied
+from etude.core.message import Message
+from etude.core.trace import Array
+from etude.integrations.finder.stage import Stage
+
+RAMP_FROM, RAMP_TO = 1e-8, 100.0
+_SCOUT_GAP, _GAP = 0.5, 0.25  # decades
+_ORDERS = 3
+_FLAT = 2.5  # decades: an interval as wide says nothing
+_EDGE_RATIO = 10**0.125
+_FEWEST_STEPS = 5
+_WALK = 8
+
+
+@final
+@dataclass(frozen=True)
+class Lengths:
+    """How many steps each part of the search takes.
+
+    Attributes:
+        ramp: Of the ramp.
+        scout: Of the runs that find the region.
+        confirm: Of the runs that decide.
+        budget: Of everything together; parts that no longer fit are left out, never begun and cut.
+    """
+
+    ramp: int
+    scout: int
+    confirm: int
+    budget: int
+
+
+def lengths(budget: int, horizon: int | None) -> Lengths:
+    """Split a budget: a tenth for the ramp, a fourteenth for each deciding run, a third of that for each scout.
+
+    Runs are never longer than the horizon that the answer is for.
+
+    Example:
+        >>> lengths(1000, None)
+        Lengths(ramp=100, scout=23, confirm=71, budget=1000)
+    """
+    confirm = max(_FEWEST_STEPS, min(budget // 14, horizon or budget))
+    return Lengths(max(budget // 10, 50), max(_FEWEST_STEPS, confirm // 3), confirm, budget)
+
+
+@final
+@dataclass(eq=False)
+class Search:
+    """What was run, in the order in which it was run, and what it says.
+
+    Attributes:
+        ramp: The ramp.
+        reading: What the ramp shows.
+        scouts: Short runs.
+        runs: Runs that decide.
+        best: The best learning rate at the length of ``runs``, or ``None``.
+        edge: Largest η below the edge and smallest beyond it, each ``None`` where it is not known.
+        objection: Why there is no answer, or ``None``.
+    """
+
+    ramp: Ramp
+    reading: RampReading
+    scouts: list[ShortRun] = field(default_factory=list)
+    runs: list[ShortRun] = field(default_factory=list)
+    best: Best | None = None
+    edge: tuple[float | None, float | None] = (None, None)
+    objection: Message | None = None
+
+    @staticmethod
+    def nothing() -> Search:
+        """A search in which nothing was run."""
+        none = np.empty(0)
+        return Search(Ramp(none, none), RampReading(np.nan, np.nan, 0.0, np.nan, np.nan, None))
+
+
+def search(stage: Stage, plan: Lengths, low: float = RAMP_FROM, high: float = RAMP_TO) -> Search:
+    """Run everything; the stage must be open."""
+    lrs = np.geomspace(low, high, plan.ramp)
+    losses, _ = stage.run(lrs, 0, lambda seen: _stops_a_ramp(seen))
+    ramp = Ramp(lrs[: len(losses)], losses)
+    found = Search(ramp, read_ramp(ramp))
+    found.objection = found.reading.objection
+    if stage.updates == 0:
+        found.objection = Message("find.no_update")
+    if found.objection is None:
+        _confirm(found, stage, plan, (low, high))
+    return found
+
+
+def _confirm(found: Search, stage: Stage, plan: Lengths, limits: tuple[float, float]) -> None:
+    reading = found.reading
+
+    def run(lr: float, steps: int, order: int = 0) -> ShortRun:
+        lrs = np.full(steps, lr)
+        losses, judged = stage.run(lrs, order, lambda seen: has_exploded(seen, reading.base, reading.noise))
+        return ShortRun(lr, order, steps, losses, judged)
+
+    start = float(np.sqrt(reading.onset * reading.lowest))
+    found.scouts = _bracket(lambda lr: run(lr, plan.scout), start, _SCOUT_GAP, limits, _WALK)
+    if not any(scout.finished for scout in found.scouts):
+        found.objection = Message("find.all_explode", {"lr": min(scout.lr for scout in found.scouts)})
+        return
+    begin = _of_least_value(found.scouts).lr
+    left = (plan.budget - stage.steps) // plan.confirm
+    found.runs = _bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, left)
+    _repeat(found, stage, plan, run)
+    _seek_edge(found, stage, plan, run)
+    if any(r.finished for r in found.runs):
+        found.best = find_best(found.runs, _start(found.runs, reading))
+    found.objection = _objection(found, limits)
+
+
+def _bracket(
+    run: Callable[[float], ShortRun], start: float, gap: float, limits: tuple[float, float], most: int
+) -> list[ShortRun]:
+    """Go from a learning rate in steps of ``gap`` decades to where both neighbours are worse."""
+    tried: dict[int, ShortRun] = {0: run(start)}
+    while len(tried) < most:
+        places = sorted(tried)
+        values = np.array([tried[place].value for place in places])
+        if not np.isfinite(values).any():
+            wished = [places[0] - 1]
+        else:
+            equal = tied(values)
+            wished = [place for place in (places[equal[0]] - 1, places[equal[-1]] + 1) if place not in tried]
+        inside = [p for p in wished if limits[0] <= start * 10 ** (p * gap) <= limits[1]]
+        if not inside:
+            break
+        tried[inside[0]] = run(start * 10 ** (inside[0] * gap))
+    return [tried[place] for place in sorted(tried)]
+
+
+def _repeat(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int, int], ShortRun]) -> None:
+    """The best learning rate and its neighbours in other orders of the batches, as far as the budget goes."""
+    ordered = sorted((r for r in found.runs if r.finished), key=lambda r: r.lr)
+    if not ordered:
+        return
+    middle = ordered.index(_of_least_value(ordered))
+    near = ordered[max(middle - 1, 0) : middle + 2]
+    for order in range(1, _ORDERS):
+        if stage.steps + len(near) * plan.confirm <= plan.budget:
+            found.runs += [run(r.lr, plan.confirm, order) for r in near]
+
+
+def _seek_edge(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int], ShortRun]) -> None:
+    """Halve the gap between the largest sound learning rate and the smallest beyond the edge, as far as the budget goes."""
+    finished = [r for r in found.runs if r.finished]
+    if not finished:
+        return
+    best = _of_least_value(finished).lr
+    while True:
+        # What explodes in a scout's few steps does so in more of the same steps.
+        first = [*(r for r in found.runs if r.order == 0), *(s for s in found.scouts if not s.finished)]
+        found.edge = edge_of(first, _start(first, found.reading), best)
+        below, beyond = found.edge
+        if below is None or stage.steps + plan.confirm > plan.budget:
+            return
+        if beyond is not None and beyond / below <= _EDGE_RATIO:
+            return
+        found.runs.append(run(float(np.sqrt(below * (beyond or 10 * below))), plan.confirm))
+
+
+def _objection(found: Search, limits: tuple[float, float]) -> Message | None:
+    best = found.best
+    if best is None:
+        return Message("find.all_explode", {"lr": min(r.lr for r in found.runs)})
+    tail = max(len(found.runs[0].losses) // 4, 1)
+    noise = found.reading.noise * np.sqrt(1 / tail + 1 / 10)
+    if best.descent <= max(2 * noise, 1e-6 * abs(found.reading.base)) and found.runs[0].judged is None:
+        return Message("find.no_descent", {"descent": best.descent, "noise": float(noise)})
+    if np.log10(best.high / best.low) > _FLAT:
+        return Message("find.flat", {"low": best.low, "high": best.high})
+    if not best.inside:
+        end = "above" if best.lr >= max(r.lr for r in found.runs) / 1.01 else "below"
+        return Message(f"find.open_{end}", {"lr": best.lr, "limit": limits[1] if end == "above" else limits[0]})
+    return None
+
+
+def _start(runs: list[ShortRun], reading: RampReading) -> float:
+    """Level that the runs began at: of the user's evaluation nothing is known but its largest finite value."""
+    if runs[0].judged is None:
+        return reading.base
+    return max((r.value for r in runs if np.isfinite(r.value)), default=reading.base)
+
+
+def _of_least_value(runs: list[ShortRun]) -> ShortRun:
+    return min(runs, key=lambda r: r.value)
+
+
+def _stops_a_ramp(seen: Array) -> bool:
+    return has_exploded(seen, *level(seen))
