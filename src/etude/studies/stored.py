@@ -123,10 +123,13 @@ def read_stored(folder: Path) -> StoredStudy:
         while (ran := reader.plan(ROUND.format(len(rounds)))) is not None:
             rounds.append(ran)
         arms, engines = reader.plan(ARMS), reader.plan(ENGINES)
-    assert arms is not None, "stored before the first run"
-    assert engines is not None, "stored before the first run"
+    if arms is None or engines is None:
+        raise _foreign(folder, info)
     runs = {s.hash: s for s in specs}
-    sweeps = tuple(_sweep(spec, about, rounds, runs, traces) for about in arms["arms"])
+    try:
+        sweeps = tuple(_sweep(spec, about, rounds, runs, traces) for about in arms["arms"])
+    except LookupError as error:
+        raise _foreign(folder, info) from error
     study = StoredStudy(folder, spec, info, specs[0].task.name, engines, tuple(rounds), sweeps, findings)
     reasons = [reason for sweep in sweeps for reason in study.reasons(sweep.arm.name)]
     _check_sentences(folder, info, [m for f in findings for m in (f.question, f.statement)] + reasons)
@@ -152,7 +155,11 @@ def _check_sentences(folder: Path, info: StudyInfo, messages: Sequence[Message])
         for message in messages:
             say(message)
     except (LookupError, ValueError) as error:
-        raise StorageError(
-            f"the study in {folder} was made by another Étude ({info.etude}), whose sentences this one does not know: "
-            "use that one, or run the study again with another --out"
-        ) from error
+        raise _foreign(folder, info) from error
+
+
+def _foreign(folder: Path, info: StudyInfo) -> StorageError:
+    return StorageError(
+        f"the study in {folder} was made by another Étude ({info.etude}), whose arms or sentences this one does not know: "
+        "use that one, or run the study again with another --out"
+    )
