@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: help study test test-long lint benchmark images clean
+.PHONY: help study test test-long lint benchmark scoreboard images clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ lint: $(INSTALLED)  ## style, format, types, layers
 
 benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle machine
 	$(BIN)/python benchmarks/run.py
+
+scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; 15 minutes on two idle cores
+	$(ONE_THREAD) $(BIN)/python benchmarks/scoreboard.py
 
 images: $(INSTALLED)  ## the README's pictures of the report, made again; needs Chromium
 	$(BIN)/python docs/make_images.py

@@ -17,11 +17,12 @@ FACTOR = 1 / 3
 
 
 def diverging(e: Evidence) -> Diagnosis | None:
-    r"""D3. The run had made at least a fifth of the way down (and six standard errors of such a median), and then gave back half of it or stopped being finite.
+    r"""D3. The run had made at least a fifth of the way down, and then gave back half of it or stopped being finite.
 
     .. math:: L_T - L_\mathrm{min} \ge \tfrac12 (L_0 - L_\mathrm{min})
 
-    with medians of ten steps each. It began where the last of them within a tenth of L₀ − L_min above the lowest ends.
+    with medians of ten steps each; a fifth must also be six standard errors of such a median. It began where the last of them
+    within a tenth of L₀ − L_min above the lowest ends.
     """
     if e.start is None or len(e.loss) < 2 * WIDTH:
         return None

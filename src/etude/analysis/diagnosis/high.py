@@ -26,11 +26,11 @@ def too_high(e: Evidence) -> Diagnosis | None:
 
     *Exploded*: the loss stopped being finite before anything was learned. *Nothing learned*: L_T > 0.8 L₀, and the steps were
     seen to be too long: the loss had been beyond 1.2 L₀, units died, or fresh gradients point against the last update (t <
-    −3). *Damaged*: at least three quarters of the units of a layer died while training, or the loss had shot beyond 2 L₀ and
-    a fifth of it is left. *Overshooting*: a tenth of the loss is left and falls no more (G < 0.1), fresh gradients point
-    against the last update, and the median update ratio is above 0.01.
+    −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the units of a layer died while
+    training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Overshooting*: a tenth of the loss is left and
+    falls no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
     """
-    if e.start is None or len(e.loss) == 0:
+    if e.start is None or len(e.loss) == 0 or _born_dead(e):
         return None
     for look in (_exploded, _learned_nothing, _damaged, _overshooting):
         found = look(e)
@@ -68,8 +68,9 @@ def _learned_nothing(e: Evidence) -> _Found | None:
     if e.progress is None or e.progress > NO_PROGRESS:
         return None
     peak, dead = _peak(e), _died(e)
-    aligned = e.alignment()
-    overshoots = aligned is not None and aligned.t < OVERSHOOTS_T
+    aligned, ratio = e.alignment(), e.step("update_ratio")
+    long = ratio is None or float(np.nanmedian(ratio)) > LARGE_RATIO
+    overshoots = aligned is not None and aligned.t < OVERSHOOTS_T and long
     if not (peak > 1.2 or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
         return None
     confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
@@ -128,10 +129,13 @@ def _peak(e: Evidence) -> float:
 
 
 def _died(e: Evidence) -> float:
-    """Share of dead units of the worst layer at the end, if they died while training."""
-    if e.dead is None or np.nan_to_num(e.dead[1][0]) > DEAD / 2:
-        return 0.0
-    return float(np.nan_to_num(e.dead[1][-1]))
+    """Share of dead units of the worst layer at the end."""
+    return 0.0 if e.dead is None else float(np.nan_to_num(e.dead[1][-1]))
+
+
+def _born_dead(e: Evidence) -> bool:
+    """Whether units were dead before the first step: then nothing that follows speaks of the learning rate."""
+    return any(len(column) and column[0] > DEAD / 2 for column in e.family("dead").values())
 
 
 def _death(e: Evidence) -> int:

@@ -49,13 +49,13 @@ def imbalance(e: Evidence) -> Diagnosis | None:
 
     .. math:: r_l = \mathrm{median}_t \frac{\lVert \Delta w_l \rVert}{\lVert w_l \rVert}
 
-    over the plateau. Vectors (biases, scales of a normalization) begin at zero or one and are left out: a weight is what has
-    ``weight`` in its name and a layer of its own among several.
+    over the plateau. Vectors (biases, scales of a normalization) begin at zero or one and are left out: where a depth profile
+    names the layers their weights are taken, else whatever is not called a bias.
     """
     ratios = {
         name: float(np.nanmedian(ratio[e.plateau[: len(ratio)]]))
         for name, ratio in e.family("update_ratio", steps=True).items()
-        if "bias" not in name and np.isfinite(ratio[e.plateau[: len(ratio)]]).sum() >= LEAST_STEPS
+        if _is_weight(e, name) and np.isfinite(ratio[e.plateau[: len(ratio)]]).sum() >= LEAST_STEPS
     }
     ratios = {name: ratio for name, ratio in ratios.items() if ratio > 0}
     if len(ratios) < 3:
@@ -82,6 +82,13 @@ def imbalance(e: Evidence) -> Diagnosis | None:
         estimate=apart,
         details={"ratios": dict(ratios)},
     )
+
+
+def _is_weight(e: Evidence, name: str) -> bool:
+    layers = e.family("delta_rms")
+    if not layers:
+        return "bias" not in name
+    return name.endswith(".weight") and name.removesuffix(".weight") in layers
 
 
 def _pulls(gradients: dict[str, Array], name: str) -> bool:

@@ -1,0 +1,189 @@
+"""Running labelled cases, and running them again with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+from faults import altered, scale_hidden, scale_output
+from torch import nn
+from worlds import chance_loss
+
+from etude.analysis.diagnosis.record import RunRecord
+from etude.analysis.diagnosis.verdict import Fault, Remedy
+from etude.core.measure import Measure
+from etude.core.rule import Rule
+from etude.core.schedule import Schedule
+from etude.core.spec import RunSpec, TaskRef
+from etude.core.task import Task as AnyTask
+from etude.core.trace import Trace
+from etude.schedules import Constant, LinearWarmup, chain, wsd
+from etude.tasks.task import Task
+from etude.training.engine import Engine, make_gradients
+from etude.training.finish import finish
+from etude.training.gradients.explicit import explicit_gradients
+from etude.training.lanes import start_lanes
+from etude.training.measures import (
+    Alignment,
+    AppliedRate,
+    ClipFactor,
+    DepthProfile,
+    GradientCosine,
+    GradientNorm,
+    HiddenGradients,
+    LineProbe,
+    NoiseScale,
+    UnitCosine,
+    Units,
+    UpdateNorm,
+    UpdateRatio,
+    WeightNorm,
+)  # fmt: skip
+from etude.training.process import prepare_process
+from etude.training.train import train
+
+POINTS = 12
+"""Evaluations of a run, at which what looks inside is read."""
+
+
+@final
+@dataclass(frozen=True)
+class Case:
+    """One run and what is known of it.
+
+    Attributes:
+        world: Name of the world.
+        kind: Name of the fault that was planted, or ``"sweep"``.
+        truth: Faults that are a right answer; empty for healthy runs and for sweeps, whose results decide.
+        task: What is trained.
+        spec: The run.
+        twin: The task without the fault.
+        planned: Schedule that was meant, where another one is applied.
+    """
+
+    world: str
+    kind: str
+    truth: frozenset[Fault]
+    task: AnyTask
+    spec: RunSpec
+    twin: Task
+    planned: Schedule | None = None
+
+    def record(self, trace: Trace) -> RunRecord:
+        """What a diagnosis is given."""
+        found = RunRecord.of(self.spec, trace, chance_loss=chance_loss(self.twin), examples=self.task.size("train"))
+        if self.planned is None:
+            return found
+        planned = self.planned
+        return replace(found, planned_lr=np.array([self.spec.peak_lr * planned(t) for t in range(self.spec.steps)]))
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """A case that was trained."""
+
+    case: Case
+    trace: Trace
+
+    def final(self, split: str) -> float:
+        """Loss at the end, infinite for a run that diverged."""
+        value = self.trace.final.get(f"{split}_loss", np.inf)
+        return float(value) if np.isfinite(value) and not self.trace.outcome.diverged else np.inf
+
+
+def measures(task: AnyTask) -> tuple[Measure, ...]:
+    """Everything that a diagnosis can use and that a small model can afford."""
+    model = task.init(0)
+    recurrent = any(isinstance(m, nn.RNNBase) for m in model.modules())
+    plain = explicit_gradients(model, task) is not None
+    return (
+        GradientNorm(layers=True), UpdateNorm(), UpdateRatio(layers=True), WeightNorm(), GradientCosine(), Alignment(),
+        AppliedRate(), ClipFactor(), LineProbe(256), Units(1024), DepthProfile(128), NoiseScale(64, 8),
+        *((UnitCosine(128),) if plain else ()), *((HiddenGradients(64),) if recurrent else ()),
+    )  # fmt: skip
+
+
+def spec_of(
+    task: AnyTask, rule: Rule, schedule: Schedule, lr: float, batch_size: int, seed: int, **more: Any
+) -> RunSpec:
+    """A run that measures everything."""
+    return RunSpec(
+        task=TaskRef(task.name, ""),
+        rule=rule,
+        schedule=schedule,
+        peak_lr=lr,
+        steps=schedule.steps,
+        batch_size=batch_size,
+        seed=seed,
+        evaluate_every=max(1, schedule.steps // POINTS),
+        measures=measures(task),
+        **more,
+    )
+
+
+def train_cases(cases: Sequence[Case]) -> list[Run]:
+    """Train cases that may share a stack: one task, and runs that differ in their learning rate or clipping alone."""
+    task, specs = cases[0].task, [case.spec for case in cases]
+    plain = explicit_gradients(task.init(0), task) is not None
+    with prepare_process():
+        gradients = make_gradients(task, specs[0].seed, Engine.STACK if plain else Engine.LOOP)
+        lanes = start_lanes(specs, task)
+        for _ in train(lanes, gradients, task):
+            pass
+        traces = list(finish(lanes, gradients, task))
+    return [Run(case, trace) for case, trace in zip(cases, traces, strict=True)]
+
+
+def heal(case: Case, remedy: Remedy) -> Case:
+    """The same run with a remedy applied, always from the initialization."""
+    spec, changes = case.spec, remedy.changes
+    schedule = _healed_schedule(case, changes)
+    healed = replace(
+        spec,
+        schedule=schedule,
+        steps=schedule.steps,
+        peak_lr=spec.peak_lr * remedy.lr_factor,
+        clip_norm=changes.get("clip_norm", spec.clip_norm),
+        batch_size=int(changes.get("batch_size", spec.batch_size)),
+        group_scales=_healed_scales(dict(spec.group_scales), changes),
+    )
+    return replace(case, spec=healed, task=_healed_task(case, changes))
+
+
+def _healed_schedule(case: Case, changes: Mapping[str, float]) -> Schedule:
+    steps = case.spec.steps
+    if "warmup_steps" in changes:
+        warm = min(int(changes["warmup_steps"]), steps - 1)
+        return chain(LinearWarmup(warm), Constant(steps - warm))
+    if "decay_from" in changes:
+        return wsd(steps, 0, steps - round(changes["decay_from"] * steps))
+    if "as_planned" in changes and case.planned is not None:
+        return case.planned
+    if "stop_at" in changes:
+        return Constant(max(1, int(changes["stop_at"])))
+    return case.spec.schedule
+
+
+def _healed_scales(scales: dict[str, float], changes: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    for name, value in changes.items():
+        if name.startswith("group_scale/"):
+            parameter = name.removeprefix("group_scale/")
+            scales[parameter] = (scales.get(parameter, 1.0) or 1.0) * value
+    return tuple(scales.items())
+
+
+def _healed_task(case: Case, changes: Mapping[str, float]) -> AnyTask:
+    task = case.task
+    if not isinstance(task, Task):
+        return task
+    if "redraw" in changes:
+        return case.twin
+    if "init_gain" in changes:
+        task = altered(task, partial(scale_hidden, changes["init_gain"]))
+    if "output_gain" in changes:
+        task = altered(task, partial(scale_output, changes["output_gain"]))
+    return task
