@@ -101,6 +101,7 @@ class Monitor:
         _check(budget, every, first_step)
         self.steps = first_step
         optimizers = optimizers_of(optimizer)
+        self._model = model
         self._names = names_of(model, optimizers)
         self._sharded = any(is_sharded(p) for p in self._names)
         self._pace = Pace(budget, every)
@@ -193,6 +194,8 @@ class Monitor:
         A failing disk does not end the training: a warning says that the recording has ended.
         """
         if self._store is not None:
+            if any(p not in self._names for p in self._rows.params()):  # a group was added
+                self._names = names_of(self._model, [watch.optimizer for watch in self._watches])
             tables = self._rows.tables(self._names)
             pace = {"step": self.steps, "every": self.every, "cost": self.cost}
             self._store.write(tables | {"pace": {name: np.array([float(value)]) for name, value in pace.items()}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -42,6 +42,10 @@ class Rows:
             "angles": _table(self.angles),
             "evaluations": _table(self.evaluations),
         }
+
+    def params(self) -> Iterator[Tensor]:
+        """Parameters that were looked at."""
+        return (p for _, looks, _ in self.looks for look in looks for p in look.params)
 
     def clear(self) -> None:
         """Forget what is stored."""

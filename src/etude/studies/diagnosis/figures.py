@@ -89,6 +89,7 @@ def _rate(training: Observed, lr: Array | None) -> LineFigure | None:
         x_label=_STEP,
         y_label=Message("monitor.axis.lr"),
         lines=tuple(lines[:_MOST_LINES]),
+        y_limits=(0.0, 1.1 * max(float(np.nanmax(line.y, initial=0.0)) for line in lines) or 1.0),
     )
 
 
