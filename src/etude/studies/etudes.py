@@ -11,11 +11,12 @@ from etude.studies.decay.etude import DECAY
 from etude.studies.descent.etude import DESCENT
 from etude.studies.etude import Etude
 from etude.studies.generalization import GENERALIZATION
+from etude.studies.gradients.etude import GRADIENTS
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
 from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP)
+ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, GRADIENTS)
 
 
 def etude_named(name: str) -> Etude:

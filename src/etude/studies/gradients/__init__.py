@@ -1,0 +1,1 @@
+"""Étude 5: vanishing and exploding gradients."""
