@@ -23,6 +23,7 @@ def test_a_ranking_that_holds_has_rank_correlation_one_and_no_flips(race: Race) 
     assert agreement.interval[0] > 0.9
     assert found.ranks == {"arm0": (1, 1), "arm1": (2, 2), "arm2": (3, 3)}
     assert found.flips == ()
+    assert found.resolved == {("arm0", "arm1"), ("arm0", "arm2"), ("arm1", "arm2")}
     assert found.kept == 3
 
 

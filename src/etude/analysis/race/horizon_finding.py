@@ -36,6 +36,7 @@ def horizon_finding(races: Mapping[int, Race], options: SweepOptions) -> Finding
         "agreements": [[a.shorter, a.longer, a.rho, *a.interval] for a in found.agreements],
         "flips": [[f.better_short, f.better_long, f.shorter, f.longer] for f in found.flips],
         "resolved": {str(steps): sum(pair.resolved for pair in pairs) for steps, pairs in found.pairs.items()},
+        "orders": sorted(found.resolved),
         "kept": found.kept,
         "comparisons": sum(map(len, found.pairs.values())),
     }
@@ -68,6 +69,7 @@ def _conclude(found: Horizons, race: Race, options: SweepOptions) -> tuple[Messa
         "low": lowest.interval[0],
         "high": lowest.interval[1],
     }
+    values |= {"resolved": len(found.resolved)}
     values["pairs"] = sum(map(len, found.pairs.values()))
     if found.flips:
         flip = found.flips[0]

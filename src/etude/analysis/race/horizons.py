@@ -75,10 +75,15 @@ class Horizons:
     flips: tuple[Flip, ...]
 
     @property
+    def resolved(self) -> set[tuple[str, str]]:
+        """Orders (better, worse) of two arms that are resolved at some horizon."""
+        return {(pair.first, pair.second) for pairs in self.pairs.values() for pair in pairs if pair.resolved}
+
+    @property
     def kept(self) -> int:
-        """Pairs of arms that are resolved at every horizon, in the same order."""
-        orders = [{(pair.first, pair.second) for pair in pairs if pair.resolved} for pairs in self.pairs.values()]
-        return len(set.intersection(*orders))
+        """How many of them have the means in the same order at every horizon, resolved or not."""
+        orders = ((self.ranks[better], self.ranks[worse]) for better, worse in self.resolved)
+        return sum(all(a < b for a, b in zip(*order, strict=True)) for order in orders)
 
 
 def compare_horizons(races: Mapping[int, Sequence[TunedArm]], options: SweepOptions) -> Horizons:
