@@ -1,0 +1,77 @@
+"""Find a learning rate for an Étude task, as the command line does."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import optim
+
+from etude.core.errors import SpecError
+from etude.integrations.finder.answer import Answer
+from etude.integrations.finder.find import find
+from etude.tasks.builtin import Kind, ModelOptions, builtin_task
+from etude.tasks.load import load_task
+
+_OPTIMIZERS: dict[str, Any] = {
+    "sgd": optim.SGD,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "nadam": optim.NAdam,
+    "radam": optim.RAdam,
+    "rmsprop": optim.RMSprop,
+    "adagrad": optim.Adagrad,
+}
+_PLACEHOLDER = 0.1  # the search sets its own
+
+
+def find_for_task(
+    task: str | None = None,
+    data: str = "digits",
+    model: Kind = "mlp",
+    optimizer: str = "sgd",
+    momentum: float | None = None,
+    batch_size: int = 64,
+    steps: int | None = None,
+    budget: int = 1000,
+    seed: int = 0,
+) -> Answer:
+    """Search for a task's training data, model and loss, with one of torch's optimizers.
+
+    Args:
+        task: ``FILE.py:FUNCTION``, or ``None`` for a built-in task of ``data`` and ``model``.
+        data: Built-in data set, or a folder of IDX files.
+        model: Built-in network.
+        optimizer: One of sgd, adam, adamw, nadam, radam, rmsprop, adagrad.
+        momentum: Of sgd and rmsprop; 0.9 for sgd by default.
+        batch_size: Examples per step.
+        steps: Steps that are planned.
+        budget: Training steps that the search may take.
+        seed: Of the initialization and the batches.
+
+    Raises:
+        SpecError: When an option is unknown or does not apply.
+        TaskError: When the task cannot be loaded.
+    """
+    if optimizer not in _OPTIMIZERS:
+        raise SpecError(f"unknown optimizer {optimizer!r}: choose one of {', '.join(_OPTIMIZERS)}")
+    options: dict[str, float] = {"lr": _PLACEHOLDER}
+    if optimizer == "sgd":
+        options["momentum"] = 0.9 if momentum is None else momentum
+    elif momentum is not None:
+        if optimizer != "rmsprop":
+            raise SpecError(f"{optimizer} has no momentum to set, got {momentum}: leave it out")
+        options["momentum"] = momentum
+    what = load_task(task) if task is not None else builtin_task(data, ModelOptions(model))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return find(
+            what.init(seed),
+            what.train,
+            what.loss,
+            optimizer=partial(_OPTIMIZERS[optimizer], **options),
+            batch_size=batch_size,
+            steps=steps,
+            budget=budget,
+        )
