@@ -95,7 +95,7 @@ def planted(world: World, seed: int) -> Iterator[Case]:
     yield make("imbalance", {Fault.IMBALANCE}, group_scales=((last, 1e-3),))
     yield make("large output", {Fault.BAD_INIT}, task=f.altered(task, partial(f.scale_output, 200.0)))
     if not task.classification:
-        yield make("no signal", {Fault.PLATEAU}, task=f.nothing_to_learn(task), lr=world.good / 3)
+        yield make("no signal", {Fault.PLATEAU}, task=f.nothing_to_learn(task), lr=world.good / 10)
     elif isinstance(task.init(0), nn.Sequential):
         yield make("few examples", {Fault.OVERFITTING}, task=f.few_examples(task, 300))
         yield make("no signal", {Fault.PLATEAU}, task=f.nothing_to_learn(task))

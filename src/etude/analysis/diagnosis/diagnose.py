@@ -25,6 +25,9 @@ from etude.analysis.diagnosis.units import dead_units, saturated
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.message import Message
 
+CLOSE = 12
+"""Most steps between a spike and the breakdown that it brought about."""
+
 RULES: tuple[Callable[[Evidence], Diagnosis | None], ...] = (
     wrong_schedule, frozen, symmetric, bad_init, vanishing, saturated, time_explosion, no_warmup, long_warmup, decayed_early,
     clipping, imbalance, too_high, too_low, diverging, oscillation, spikes, dead_units, noise_floor, batch_size, rotation,
@@ -76,9 +79,25 @@ def diagnose(run: RunRecord) -> list[Diagnosis]:
     found = [verdict for rule in RULES if (verdict := rule(e)) is not None]
     seen = {verdict.fault for verdict in found}
     told = [replace(v, cause=next((c for c in CAUSES.get(v.fault, ()) if c in seen), None)) for v in found]
+    told = _blame_spikes(told)
     if not any(v.accuses for v in told):
         told.append(_nothing_wrong(e))
     return sorted(told, key=lambda v: (not v.accuses, v.cause is not None))
+
+
+def _blame_spikes(told: list[Diagnosis]) -> list[Diagnosis]:
+    """A run that went well and broke down at its first spike broke down because of it."""
+    spike = next((v for v in told if v.fault is Fault.SPIKE), None)
+    if spike is None or spike.began is None:
+        return told
+    first = spike.began
+
+    def follows(v: Diagnosis) -> bool:
+        return v.fault in (Fault.DIVERGING, Fault.TOO_HIGH) and v.began is not None and abs(v.began - first) <= CLOSE
+
+    if not any(follows(v) for v in told):
+        return told
+    return [replace(v, cause=None if v is spike else Fault.SPIKE if follows(v) else v.cause) for v in told]
 
 
 def _nothing_wrong(e: Evidence) -> Diagnosis:

@@ -17,6 +17,9 @@ from etude.core.trace import Array
 PLATEAU = 0.5
 """Share of the highest learning rate above which a step belongs to the plateau of the schedule."""
 
+LEAST_DESCENT = 1e-3
+"""Share of the initial loss below which a descent is not divided by."""
+
 ADAPTIVE = ("Adam", "NAdam", "RAdam", "AMSGrad", "Adamax", "Lion", "RMSprop", "Adagrad", "Adadelta", "Adafactor")
 
 
@@ -95,10 +98,21 @@ class Evidence:
 
     @cached_property
     def end(self) -> float | None:
-        """L_T, the median loss of the last twentieth of the steps; ``None`` without steps or where none is finite."""
-        last = self.loss[-max(self.steps // 20, 5) :]
+        """L_T, the last evaluated training loss, else the median of the last tenth of the steps; ``None`` if not finite."""
+        evaluated = self._evaluated
+        if evaluated is not None:
+            return float(evaluated[-1]) if np.isfinite(evaluated[-1]) else None
+        last = self.loss[-max(self.steps // 10, 5) :]
         last = last[np.isfinite(last)]
         return float(np.median(last)) if len(last) else None
+
+    @cached_property
+    def _evaluated(self) -> Array | None:
+        """Training loss on fixed examples, if it was taken at both ends and between."""
+        column = self.point("train_loss")
+        if column is None or len(column) < 4 or self.places[0] > 0 or self.places[-1] < self.steps:
+            return None
+        return column
 
     @cached_property
     def way(self) -> Array:
@@ -118,15 +132,23 @@ class Evidence:
         """
         if self.start is None or self.end is None or self.steps < 30:
             return None
+        third, error = self._at_third()
+        descent = self.start - self.end
+        if not (np.isfinite(third) and descent > 4 * error and descent > LEAST_DESCENT * abs(self.start)):
+            return None
+        return float((third - self.end) / descent), float(error / descent)
+
+    def _at_third(self) -> tuple[float, float]:
+        """L(τ/3) and the standard error of a difference of two such losses."""
+        evaluated = self._evaluated
+        if evaluated is not None:
+            way = np.concatenate([[0.0], self.way])[np.minimum(self.places, self.steps).astype(np.int64)]
+            return float(np.interp(1 / 3, way, evaluated)), 0.0
         near = self.loss[np.abs(self.way - 1 / 3) <= 0.05]
         near = near[np.isfinite(near)]
         if len(near) < 3:
-            return None
-        descent = self.start - self.end
-        error = self.noise * 1.25 * np.sqrt(1 / len(near) + 1 / max(self.steps // 20, 5))
-        if descent <= 4 * error:
-            return None
-        return float((np.median(near) - self.end) / descent), float(error / descent)
+            return np.nan, np.nan
+        return float(np.median(near)), self.noise * 1.25 * np.sqrt(1 / len(near) + 1 / max(self.steps // 10, 5))
 
     @cached_property
     def noise(self) -> float:

@@ -10,7 +10,6 @@ from etude.core.message import Message
 WORTH = 0.05
 ALIKE = 0.01
 NO_PROGRESS = 0.1
-UNDECIDED_T = 5.0
 
 
 def noise_floor(e: Evidence) -> Diagnosis | None:
@@ -44,8 +43,8 @@ def noise_floor(e: Evidence) -> Diagnosis | None:
 def plateau(e: Evidence) -> Diagnosis | None:
     """D8. Nothing was learned, and the learning rate is not why.
 
-    With a fork test: the copies' losses differ by less than a hundredth. Without one this is only possible, where nothing
-    speaks for too short steps (|t| of the alignment below 5) nor for too long ones.
+    With a fork test: the copies' losses differ by less than a hundredth. Without one this is only possible: it is said where
+    the other rules found no reason, else as a consequence of theirs.
     """
     if e.progress is None or e.progress > NO_PROGRESS:
         return None
@@ -57,7 +56,7 @@ def plateau(e: Evidence) -> Diagnosis | None:
             return None
         confidence = Confidence.CERTAIN
         symptom = Message("diagnosis.plateau.forked", {"progress": e.progress, "spread": spread.value})
-    elif aligned is not None and abs(aligned.t) < UNDECIDED_T:
+    elif aligned is not None:
         confidence, wanted = Confidence.POSSIBLE, (Message("diagnosis.wanted.fork"),)
         low, high = aligned.interval()
         values: dict[str, str | int | float] = {

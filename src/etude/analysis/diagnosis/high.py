@@ -19,20 +19,22 @@ OVERSHOOTS_T = -3.0
 LARGE_RATIO = 1e-2
 LEFT_OVER = 0.9
 FEW = 5
+LATE = 0.6
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
-    """D2. The steps are so long that the run could not learn, in one of four ways, the plainest first.
+    """D2. The steps are so long that the run could not learn, in one of five ways, the plainest first.
 
     *Exploded*: the loss stopped being finite before anything was learned. *Nothing learned*: L_T > 0.8 L₀, and the steps were
     seen to be too long: the loss had been beyond 1.2 L₀, units died, or fresh gradients point against the last update (t <
     −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the units of a layer died while
-    training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Overshooting*: a tenth of the loss is left and
-    falls no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
+    training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three fifths of the descent came on
+    the last two thirds of the way, after large updates that overshot. *Overshooting*: a tenth of the loss is left and falls
+    no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
     """
     if e.start is None or len(e.loss) == 0 or _born_dead(e):
         return None
-    for look in (_exploded, _learned_nothing, _damaged, _overshooting):
+    for look in (_exploded, _learned_nothing, _damaged, _learned_late, _overshooting):
         found = look(e)
         if found is not None:
             symptom, began, confidence = found
@@ -99,6 +101,18 @@ def _overshooting(e: Evidence) -> _Found | None:
     low, high = aligned.interval()
     values: dict[str, str | int | float] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
     return Message("diagnosis.too_high.overshooting", values), 0, Confidence.POSSIBLE
+
+
+def _learned_late(e: Evidence) -> _Found | None:
+    aligned, gain, ratio = e.alignment(0, 1 / 3), e.gain, e.step("update_ratio")
+    if aligned is None or gain is None or ratio is None or gain[0] < LATE or aligned.t > OVERSHOOTS_T:
+        return None
+    long = float(np.nanmedian(ratio[e.plateau]))
+    if long < LARGE_RATIO:
+        return None
+    low, high = aligned.interval()
+    values: dict[str, str | int | float] = {"gain": gain[0], "cosine": aligned.mean, "low": low, "high": high}
+    return Message("diagnosis.too_high.learned_late", values), 0, Confidence.LIKELY
 
 
 def _first_not_finite(e: Evidence) -> int | None:

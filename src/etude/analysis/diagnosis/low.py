@@ -13,29 +13,33 @@ ALIGNED_T = 5.0
 ALIGNED = 0.12
 STILL_COMING = 0.17
 """Share of the descent that came on the last two thirds of the way, above which a longer way would have paid."""
+LEFT_OVER = 0.07
+"""Share of the initial loss that must be left for more steps to be worth it: no more than that can be gained."""
 NO_CURVATURE = 0.1
 SMALL_RATIO = 1e-3
 LITTLE = 0.1
+FAR = 0.5
 FORK_RATIO = 2.0
 
 
 def too_low(e: Evidence) -> Diagnosis | None:
     r"""D1. The run would have come further with longer steps, and longer steps would have held.
 
-    Two things must come together. *The way was too short*: the loss still fell, G > 0.17 with G the share of the descent that
-    came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first third of the plateau fresh
-    gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q = −2c/b < 0.1 where there are
-    line probes. A run that has hardly descended at all needs only the second. A fork test overrules both.
+    Two things must come together. *The way was too short*: more than 7 % of the loss is left and it still fell, G > 0.17 with G
+    the share of the descent that came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first third
+    of the plateau fresh gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q = −2c/b <
+    0.1 where there are line probes. A run that has hardly descended at all needs only the second, seen anywhere on the plateau;
+    tiny updates that overshoot nothing then make it possible, and so does G > 0.5. A fork test overrules all of that.
     """
     fork = gain_of_fork(e.run.fork)
     if fork is not None and fork.low < FORK_RATIO and fork.high < FORK_RATIO:
         return None
     forked = fork is not None and fork.low > FORK_RATIO
-    aligned = e.alignment(0, 1 / 3)
+    aligned = e.alignment(0, 1 / 3) if e.progress is None or e.progress >= LITTLE else e.alignment()
     straight = aligned is not None and aligned.t > ALIGNED_T and aligned.mean > ALIGNED
     q = e.q
     flat = q is not None and q[1][1] < NO_CURVATURE
-    if not (forked or straight or flat or _hardly_moves(e)):
+    if not (forked or straight or flat or _hardly_moves(e) or _far_from_over(e)):
         return None
     gain, progress = e.gain, e.progress
     if not forked and not _still_coming(gain, progress):
@@ -72,6 +76,8 @@ def _symptom(e: Evidence, gain: float) -> Message:
 
 
 def _still_coming(gain: tuple[float, float] | None, progress: float | None) -> bool:
+    if progress is not None and progress > 1 - LEFT_OVER:
+        return False
     if gain is None:
         return progress is None or progress < LITTLE
     return gain[0] - 1.96 * gain[1] > STILL_COMING or (progress is not None and 0 <= progress < LITTLE)
@@ -84,6 +90,12 @@ def _hardly_moves(e: Evidence) -> bool:
         return False
     overshoots = aligned is not None and aligned.t < -2
     return not overshoots and float(np.nanmedian(ratio)) < SMALL_RATIO
+
+
+def _far_from_over(e: Evidence) -> bool:
+    """Most of the descent came late, and nothing speaks of overshooting before."""
+    aligned = e.alignment(0, 1 / 3)
+    return e.gain is not None and e.gain[0] > FAR and (aligned is None or aligned.t > -2)
 
 
 def _factor(e: Evidence) -> float:
