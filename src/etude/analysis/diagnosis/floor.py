@@ -9,7 +9,7 @@ from etude.core.message import Message
 
 WORTH = 0.05
 ALIKE = 0.01
-NO_PROGRESS = 0.1
+NO_PROGRESS = 0.2
 
 
 def noise_floor(e: Evidence) -> Diagnosis | None:

@@ -17,19 +17,21 @@ LEFT_OVER = 0.07
 """Share of the initial loss that must be left for more steps to be worth it: no more than that can be gained."""
 NO_CURVATURE = 0.1
 SMALL_RATIO = 1e-3
-LITTLE = 0.1
+LITTLE = 0.2
 FAR = 0.5
+FAR_LEFT = 0.2
 FORK_RATIO = 2.0
 
 
 def too_low(e: Evidence) -> Diagnosis | None:
     r"""D1. The run would have come further with longer steps, and longer steps would have held.
 
-    Two things must come together. *The way was too short*: more than 7 % of the loss is left and it still fell, G > 0.17 with G
-    the share of the descent that came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first third
-    of the plateau fresh gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q = −2c/b <
-    0.1 where there are line probes. A run that has hardly descended at all needs only the second, seen anywhere on the plateau;
-    tiny updates that overshoot nothing then make it possible, and so does G > 0.5. A fork test overrules all of that.
+    Two things must come together. *The way was too short*: more than 7 % of the loss is left and it still fell, G > 0.17 with
+    G the share of the descent that came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first
+    third of the plateau fresh gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q =
+    −2c/b < 0.1 where there are line probes. A run that has hardly descended at all needs only the second, seen anywhere on
+    the plateau; tiny updates that overshoot nothing then make it possible, and so does G > 0.5 with a fifth of the loss left.
+    A fork test overrules all of that.
     """
     fork = gain_of_fork(e.run.fork)
     if fork is not None and fork.low < FORK_RATIO and fork.high < FORK_RATIO:
@@ -95,7 +97,9 @@ def _hardly_moves(e: Evidence) -> bool:
 def _far_from_over(e: Evidence) -> bool:
     """Most of the descent came late, and nothing speaks of overshooting before."""
     aligned = e.alignment(0, 1 / 3)
-    return e.gain is not None and e.gain[0] > FAR and (aligned is None or aligned.t > -2)
+    if e.gain is None or e.gain[0] <= FAR or e.progress is None or not LITTLE < e.progress < 1 - FAR_LEFT:
+        return False
+    return aligned is None or aligned.t > -2
 
 
 def _factor(e: Evidence) -> float:
