@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from etude.core.message import Message
 from etude.core.trace import Array
@@ -87,7 +88,8 @@ def has_exploded(losses: Array, base: float, noise: float) -> bool:
         return True
     if len(losses) < 3:
         return False
-    descent = max(base - float(smoothed(losses).min()), 0.0)
+    windows = sliding_window_view(losses, min(len(losses), 2 * _HALF_WINDOW + 1))
+    descent = max(base - float(np.median(windows, axis=1).min()), 0.0)
     margin = max(_RISE * descent, abs(base), _SIGMAS * noise)
     return bool(np.median(losses[-3:]) > base + margin)
 

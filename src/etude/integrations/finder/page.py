@@ -45,10 +45,10 @@ def _finding(answer: Answer) -> Finding:
 
 
 def _runs(answer: Answer) -> list[Section]:
-    runs = answer.search.runs
+    runs, scouts = answer.search.runs, answer.search.scouts
     if not any(run.finished for run in runs):
         return []
-    lrs, values = curve_of(runs)
+    lrs = np.array(sorted({run.lr for run in (*runs, *scouts)}))
     best, (below, beyond) = answer.search.best, answer.search.edge
     figure = LrFigure(
         id="runs",
@@ -58,7 +58,10 @@ def _runs(answer: Answer) -> list[Section]:
         y_label=Message("find.loss"),
         lrs=lrs,
         series=(
-            Series(Message("find.loss"), np.where(np.isfinite(values), values, np.nan), points=_points(lrs, runs)),
+            Series(
+                Message("find.runs.series", {"steps": answer.measured}), _line(lrs, runs), points=_points(lrs, runs)
+            ),
+            Series(Message("find.runs.series", {"steps": scouts[0].planned}), _line(lrs, scouts)),
         ),
         best=Estimate(best.lr, best.low, best.high) if best else None,
         edge=(below, beyond) if below is not None and beyond is not None else None,
@@ -76,6 +79,13 @@ def _runs(answer: Answer) -> list[Section]:
         tuple((r.lr, r.order, len(r.losses), r.value) for r in sorted(runs, key=lambda r: (r.lr, r.order))),
     )
     return [Section(Message("find.runs.heading"), figures=(figure,), tables=(table,))]
+
+
+def _line(lrs: Array, runs: list[ShortRun]) -> Array:
+    own, values = curve_of(runs)
+    line = np.full(len(lrs), np.nan)
+    line[np.searchsorted(lrs, own)] = np.where(np.isfinite(values), values, np.nan)
+    return line
 
 
 def _points(lrs: Array, runs: list[ShortRun]) -> Array:
