@@ -14,9 +14,10 @@ from etude.studies.generalization import GENERALIZATION
 from etude.studies.gradients.etude import GRADIENTS
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
+from etude.studies.updates.etude import UPDATES
 from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, GRADIENTS)
+ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, UPDATES, GRADIENTS)
 
 
 def etude_named(name: str) -> Etude:

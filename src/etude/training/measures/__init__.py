@@ -10,6 +10,7 @@ from etude.training.measures.noise_scale import NoiseScale
 from etude.training.measures.norms import GradientNorm, UpdateNorm, UpdateRatio, WeightNorm
 from etude.training.measures.recurrent import HiddenGradients
 from etude.training.measures.sharpness import Sharpness
+from etude.training.measures.sizes import Sizes
 from etude.training.measures.units import UnitCosine, Units
 from etude.training.measures.weights import Weights
 
@@ -28,6 +29,7 @@ __all__ = [
     "PreconditionedSharpness",
     "ScaleInvariance",
     "Sharpness",
+    "Sizes",
     "UnitCosine",
     "Units",
     "UpdateNorm",

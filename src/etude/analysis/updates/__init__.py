@@ -1,0 +1,1 @@
+"""What an update ratio says of a learning rate."""

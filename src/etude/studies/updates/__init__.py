@@ -1,0 +1,1 @@
+"""Étude 2: w ← w − η·g made visible."""

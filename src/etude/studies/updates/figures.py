@@ -1,0 +1,202 @@
+"""The figures of the étude ``updates``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from etude.analysis.statistics import means
+from etude.analysis.table import SweepTable
+from etude.analysis.updates.ratios import FOLKLORE, layers_of, typical
+from etude.core.message import Message
+from etude.core.trace import Array, Trace
+from etude.report.figures import BandFigure, BandPanel, HeatAxis, HeatFigure, HeatFrame, Line, LineFigure, Mark
+from etude.report.page import Estimate, LrFigure, Series
+from etude.studies.figures import spans_decades
+from etude.studies.updates.arms import METRIC, SHOWN_LR, Look
+
+LEVELS = ("q05", "q25", "q50", "q75", "q95")
+BINS = 40
+"""Columns of the heat map over the steps."""
+
+QUANTITIES = ("weight_norm", "gradient_norm", "update_norm", "update_ratio")
+
+
+def loss_figure(own: Look) -> LrFigure:
+    """Final training loss against η, with the basin and the learning rates that are shown."""
+    losses = own.table.result(METRIC)
+    reading = own.reading
+    known = reading.evidence.against_best is None
+    optimum, basin = reading.optimum, reading.basin
+    return LrFigure(
+        id="loss",
+        title=Message("updates.loss.title"),
+        caption=Message("updates.loss.caption"),
+        summary=Message("updates.loss.summary", {"lr": optimum.grid_lr, "loss": optimum.loss}),
+        y_label=Message(f"page.axis.{METRIC}"),
+        lrs=own.table.lrs,
+        series=(Series(Message(f"page.axis.{METRIC}"), means(losses), losses),),
+        log_y=spans_decades([means(losses)]),
+        best=Estimate(optimum.lr, *(optimum.interval or (None, None))) if known else None,
+        basin=(basin.left, basin.right) if known else None,
+        edge=reading.edge.band,
+    )
+
+
+def ratio_figure(own: Look) -> LineFigure:
+    """Typical update ratio of each layer against η."""
+    lines = []
+    for layer in layers_of(own.table):
+        ratios = typical(own.table, f"update_ratio/{layer}")
+        lines.append(_line(layer, own.table.lrs, ratios))
+    basin = own.reading.basin
+    verticals = (
+        Mark(basin.left, Message("updates.mark.left")),
+        Mark(basin.right, Message("updates.mark.right")),
+    )
+    return LineFigure(
+        id="ratio",
+        title=Message("updates.ratio.title"),
+        caption=Message("updates.ratio.caption"),
+        summary=Message("updates.ratio.summary", {"layers": len(lines), "lrs": len(own.table.lrs)}),
+        x_label=Message("page.axis.lr"),
+        y_label=Message("updates.axis.update_ratio"),
+        lines=tuple(lines),
+        log_x=True,
+        log_y=True,
+        verticals=verticals if own.reading.evidence.against_best is None else (),
+        horizontals=(Mark(FOLKLORE, Message("updates.mark.folklore")),),
+    )
+
+
+def heat_figure(own: Look) -> HeatFigure:
+    """Update ratio over layer and step, one frame for each learning rate."""
+    layers, table = layers_of(own.table), own.table
+    longest = max(len(c.per_step["loss"]) for row in table.cells for c in row if c is not None)
+    edges = np.unique(np.linspace(0, longest, min(BINS, longest) + 1).round().astype(int))
+    frames = tuple(
+        HeatFrame(float(lr), np.array([_binned(table.cells[row], f"update_ratio/{layer}", edges) for layer in layers]))
+        for row, lr in enumerate(table.lrs)
+    )
+    return HeatFigure(
+        id="layers",
+        title=Message("updates.heat.title"),
+        caption=Message("updates.heat.caption"),
+        summary=Message("updates.heat.summary", {"layers": len(layers), "lrs": len(frames)}),
+        x=HeatAxis(Message("page.axis.step"), (edges[:-1] + edges[1:]) / 2.0),
+        y=HeatAxis(Message("updates.axis.layer"), layers),
+        value_label=Message("updates.axis.update_ratio"),
+        values=frames[own.reading.optimum.index].values,
+        frames=frames,
+        log_colour=True,
+    )
+
+
+def _line(name: Message | str, x: Array, values: Array) -> Line:
+    """Geometric mean over seeds of values (N, S), from the least to the most; a gap where any is missing."""
+    whole = np.all(np.isfinite(values) & (values > 0), axis=1)
+    safe = np.where(whole[:, np.newaxis], values, 1.0)
+    middle, low, high = np.exp(np.log(safe).mean(axis=1)), safe.min(axis=1), safe.max(axis=1)
+    middle, low, high = (np.where(whole, drawn, np.nan) for drawn in (middle, low, high))
+    return Line(name, x, middle, low, high)
+
+
+def _binned(cells: Sequence[Trace | None], column: str, edges: Array) -> Array:
+    """Geometric mean over seeds and the steps of a bin; NaN where every run had left."""
+    out = np.full(len(edges) - 1, np.nan)
+    for i, (start, stop) in enumerate(pairwise(edges)):
+        parts = [c.per_step[column][start:stop] for c in cells if c is not None]
+        values = np.concatenate(parts) if parts else np.empty(0)
+        known = values[np.isfinite(values) & (values > 0)]
+        if len(known):
+            out[i] = np.exp(np.log(known).mean())
+    return out
+
+
+def history_figure(own: Look, quantity: str) -> LineFigure:
+    """A length over the steps at the learning rates that are shown, over all parameters."""
+    lines = []
+    for row, lr in zip(own.rows, own.lrs, strict=True):
+        traces = [c for c in own.table.cells[row] if c is not None and quantity in c.per_step]
+        shortest = min(len(c.per_step[quantity]) for c in traces)
+        columns = np.array([c.per_step[quantity][:shortest] for c in traces])
+        lines.append(_line(Message("updates.at_lr", {"lr": lr}), np.arange(shortest, dtype=np.float64), columns.T))
+    return LineFigure(
+        id=quantity.replace("_", "-"),
+        title=Message(f"updates.history.{quantity}"),
+        caption=Message("updates.history.caption"),
+        summary=Message("updates.history.summary", {"lrs": len(lines)}),
+        x_label=Message("page.axis.step"),
+        y_label=Message(f"updates.axis.{quantity}"),
+        lines=tuple(lines),
+        log_y=True,
+        horizontals=(Mark(FOLKLORE, Message("updates.mark.folklore")),) if quantity == "update_ratio" else (),
+    )
+
+
+def sizes_figure(own: Look, kind: str) -> BandFigure:
+    """Distribution of |w|, |g| or |Δw| over training: layer by layer, at the learning rates that are shown.
+
+    Args:
+        own: The sweep.
+        kind: ``"weight"``, ``"gradient"`` or ``"update"``.
+    """
+    panels = [
+        BandPanel(Message("updates.panel", {"layer": layer, "lr": lr}), *found)
+        for layer in layers_of(own.table)
+        for row, lr in zip(own.rows, own.lrs, strict=True)
+        if (found := _quantiles(own.table, row, f"{kind}_size/{layer}")) is not None
+    ]
+    return BandFigure(
+        id=f"{kind}-sizes",
+        title=Message(f"updates.sizes.{kind}"),
+        caption=Message("updates.sizes.caption"),
+        summary=Message("updates.sizes.summary", {"panels": len(panels)}),
+        y_label=Message(f"updates.axis.{kind}"),
+        panels=tuple(panels),
+        y_limits=_limits(panels),
+    )
+
+
+def rules_figure(tables: dict[str, SweepTable]) -> BandFigure:
+    """Distribution of |Δw| over training of every rule at the same learning rate."""
+    panels = []
+    for name, table in tables.items():
+        row = int(np.argmin(np.abs(np.log(table.lrs / SHOWN_LR))))
+        found = _quantiles(table, row, "update_size")
+        if found is not None:
+            panels.append(BandPanel(name, *found))
+    return BandFigure(
+        id="rules",
+        title=Message("updates.rules.title", {"lr": SHOWN_LR}),
+        caption=Message("updates.rules.caption"),
+        summary=Message("updates.rules.summary", {"panels": len(panels)}),
+        y_label=Message("updates.axis.update"),
+        panels=tuple(panels),
+        y_limits=_limits(panels),
+        horizontals=(Mark(SHOWN_LR, "η"),),
+    )
+
+
+def _quantiles(table: SweepTable, row: int, column: str) -> tuple[Array, Array] | None:
+    """Steps and quantiles (T, 5) of the first seed's run, where all are positive; ``None`` where there are none."""
+    trace = table.cells[row][0]
+    if trace is None or f"{column}/{LEVELS[0]}" not in trace.evaluations:
+        return None
+    columns = np.array([trace.evaluations[f"{column}/{level}"] for level in LEVELS]).T
+    known = np.isfinite(columns).all(axis=1) & (columns[:, 2] > 0)
+    if not known.any():
+        return None
+    # Weights that never had a gradient have quantiles of zero, which no logarithmic axis shows.
+    return trace.evaluations["step"][known], np.maximum(columns[known], 1e-3 * columns[known, 2:3])
+
+
+def _limits(panels: Sequence[BandPanel]) -> tuple[float, float] | None:
+    """From a hundredth of the smallest median to the largest quantile."""
+    if not panels:
+        return None
+    low = min(float(panel.quantiles[:, 2].min()) for panel in panels)
+    high = max(float(np.median(panel.quantiles[:, 4])) for panel in panels)
+    return low / 100, 10 * max(high, low)
