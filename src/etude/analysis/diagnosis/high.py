@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from etude.analysis.diagnosis.diverging import diverging
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message
@@ -67,7 +68,7 @@ def _exploded(e: Evidence) -> _Found | None:
 
 
 def _learned_nothing(e: Evidence) -> _Found | None:
-    if e.progress is None or e.progress > NO_PROGRESS:
+    if e.progress is None or e.progress > NO_PROGRESS or _lost_later(e):
         return None
     peak, dead = _peak(e), _died(e)
     aligned, ratio = e.alignment(), e.step("update_ratio")
@@ -85,7 +86,7 @@ def _damaged(e: Evidence) -> _Found | None:
     if dead > DEAD and e.dead is not None:
         values: dict[str, str | int | float] = {"layer": e.dead[0], "dead": dead, "peak": peak}
         return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
-    if peak > SHOT_UP and e.progress is not None and e.progress < 0.8:
+    if peak > SHOT_UP and e.progress is not None and e.progress < 0.8 and not _lost_later(e):
         values = {"peak": peak, "progress": e.progress}
         return Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY
     return None
@@ -145,6 +146,12 @@ def _peak(e: Evidence) -> float:
 def _died(e: Evidence) -> float:
     """Share of dead units of the worst layer at the end."""
     return 0.0 if e.dead is None else float(np.nan_to_num(e.dead[1][-1]))
+
+
+def _lost_later(e: Evidence) -> bool:
+    """Whether the run had learned for a good while, so that what came then is divergence."""
+    found = diverging(e)
+    return found is not None and found.began is not None and found.began > EARLY * e.steps
 
 
 def _born_dead(e: Evidence) -> bool:

@@ -1,0 +1,249 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from etude.analysis.diagnosis.diagnose import RULES, diagnose
+from etude.analysis.diagnosis.record import Fork, RunRecord
+from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
+from etude.core.errors import SpecError
+from etude.core.trace import Array, Ending, Outcome, Trace
+from etude.report.catalogue import LANGUAGES, say
+
+STEPS, POINTS = 400, 11
+
+
+def faults(run: RunRecord) -> list[Fault]:
+    return [verdict.fault for verdict in diagnose(run)]
+
+
+def first(run: RunRecord) -> Diagnosis:
+    found = diagnose(run)[0]
+    for language in LANGUAGES:
+        for message in (found.symptom, found.falsifier, found.remedy and found.remedy.text, *found.wanted):
+            if message is not None:
+                assert say(message, language)
+    return found
+
+
+# ── Healthy, and too little to say ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_healthy_run_is_healthy(healthy: Any) -> None:
+    assert faults(healthy.record()) == [Fault.HEALTHY]
+    assert first(healthy.record()).falsifier is not None
+
+
+def test_a_loss_alone_gives_no_verdict_on_the_learning_rate_and_says_what_would_decide(healthy: Any) -> None:
+    run = RunRecord(Trace("", Outcome(Ending.COMPLETED, STEPS), {"loss": healthy.loss}))
+    found = first(run)
+    assert found.fault is Fault.UNDECIDED
+    assert [m.key for m in found.wanted] == ["diagnosis.wanted.alignment", "diagnosis.wanted.fork"]
+
+
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_a_record_that_is_too_short_is_undecided(length: int) -> None:
+    run = RunRecord(Trace("", Outcome(Ending.STOPPED, length), {"loss": np.ones(length)}))
+    assert faults(run) == [Fault.UNDECIDED]
+
+
+def test_an_empty_record_is_undecided() -> None:
+    assert faults(RunRecord(Trace("", Outcome(Ending.STOPPED, 0)))) == [Fault.UNDECIDED]
+
+
+def test_every_subset_of_the_columns_is_diagnosed_without_an_error(healthy: Any) -> None:
+    names = [*healthy.per_step, *(n for n in healthy.evaluations if n != "step")]
+    for name in names:
+        gone = {name: None}
+        known = faults(healthy.record(gone if name in healthy.per_step else None, gone))
+        assert known[0] in (Fault.HEALTHY, Fault.UNDECIDED), name
+        alone = healthy.record(
+            {n: None for n in healthy.per_step if n != name},
+            {n: None for n in healthy.evaluations if n not in (name, "step")},
+        )
+        assert faults(alone)[0] in (Fault.HEALTHY, Fault.UNDECIDED), name
+
+
+def test_white_noise_about_a_level_is_no_oscillation(healthy: Any) -> None:
+    flat = 0.05 + 0.01 * healthy.rng.normal(size=STEPS)
+    loss = np.where(healthy.t < 40, healthy.loss, flat)
+    assert Fault.OSCILLATION not in faults(healthy.record({"loss": loss}))
+    assert (np.diff(np.sign(np.diff(loss[50:]))) != 0).mean() > 0.6  # it does change direction at two steps of three
+
+
+def test_half_of_the_activations_at_zero_are_no_dead_units(healthy: Any) -> None:
+    assert faults(healthy.record(None, {"dead/1": np.full(POINTS, 0.45)})) == [Fault.HEALTHY]
+
+
+def test_what_follows_a_step_decay_and_a_restart_is_healthy(healthy: Any) -> None:
+    lr = np.where(healthy.t < 200, 0.1, 0.01)
+    lr[300:] = 0.1
+    norms = healthy.per_step["gradient_norm"].copy()
+    norms[300:305] *= 100
+    loss = healthy.loss.copy()
+    loss[300:305] *= 10
+    assert faults(healthy.record({"lr": lr, "gradient_norm": norms, "loss": loss})) == [Fault.HEALTHY]
+
+
+# ── The learning rate ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_loss_that_falls_evenly_along_agreeing_gradients_asks_for_a_higher_rate(
+    healthy: Any, slow: Callable[[float], dict[str, Array]]
+) -> None:
+    aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
+    found = first(healthy.record({"alignment": aligned}, slow(0.5)))
+    assert found.fault is Fault.TOO_LOW
+    assert found.estimate == pytest.approx(
+        2 / 3, abs=0.01
+    )  # two thirds of an even descent are made on the last two thirds
+    assert found.remedy is not None
+    assert found.remedy.lr_factor > 1
+
+
+def test_a_run_that_has_hardly_begun_is_told_how_much_is_missing(
+    healthy: Any, slow: Callable[[float], dict[str, Array]]
+) -> None:
+    aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
+    flat = {"probe_curvature": 1e-6 * np.ones(POINTS)}
+    found = first(healthy.record({"alignment": aligned}, slow(0.003) | flat))
+    assert found.fault is Fault.TOO_LOW
+    assert found.remedy is not None
+    assert found.remedy.lr_factor == pytest.approx(100)  # 0.3 of the loss, at 0.003 of it per run
+
+
+def test_agreeing_gradients_at_the_end_of_a_descent_are_healthy(healthy: Any) -> None:
+    aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
+    assert faults(healthy.record({"alignment": aligned})) == [Fault.HEALTHY]
+
+
+def test_an_explosion_at_the_start_is_too_high_and_dead_units_are_its_consequence(healthy: Any) -> None:
+    loss = np.full(STEPS, 2.31)
+    loss[3:30] = 50.0
+    points = {"train_loss": np.full(POINTS, 2.3), "dead/1": np.where(healthy.places > 0, 1.0, 0.0)}
+    run = healthy.record({"loss": loss, "alignment": -np.abs(healthy.per_step["alignment"])}, points)
+    found = diagnose(run)
+    assert [v.fault for v in found[:2]] == [Fault.TOO_HIGH, Fault.DEAD_UNITS]
+    assert found[0].began == 3
+    assert found[1].cause is Fault.TOO_HIGH
+    assert found[0].remedy is not None
+    assert (found[0].remedy.lr_factor, found[0].remedy.restart) == (0.1, True)
+
+
+def test_a_loss_that_is_not_finite_before_anything_was_learned_is_certainly_too_high(healthy: Any) -> None:
+    loss = np.full(12, 2.3)
+    loss[5:] = np.inf
+    columns = {name: column[:12] for name, column in healthy.per_step.items()} | {"loss": loss}
+    run = RunRecord(Trace("", Outcome(Ending.DIVERGED, 5, "exploded"), columns))
+    assert (first(run).fault, first(run).confidence, first(run).began) == (Fault.TOO_HIGH, Confidence.CERTAIN, 5)
+
+
+def test_a_run_that_gives_back_what_it_had_learned_is_diverging_since_then(healthy: Any) -> None:
+    loss = np.where(healthy.t < 250, healthy.loss, 0.05 * np.exp((healthy.t - 250) / 30))
+    curve = np.interp(healthy.places, healthy.t, loss)
+    found = first(healthy.record({"loss": loss}, {"train_loss": curve, "validation_loss": curve}))
+    assert found.fault is Fault.DIVERGING
+    assert found.began is not None
+    assert 245 <= found.began <= 330
+    assert found.remedy is not None
+    assert not found.remedy.restart
+
+
+def test_gradients_that_point_back_and_forth_without_progress_are_an_oscillation(healthy: Any) -> None:
+    cosines = -0.8 + 0.1 * healthy.rng.normal(size=STEPS)
+    found = first(healthy.record({"gradient_cosine": cosines}))
+    assert found.fault is Fault.OSCILLATION
+    assert found.interval is not None
+    assert found.interval[0] < -0.8 < found.interval[1]
+
+
+def test_the_edge_of_stability_with_a_falling_loss_is_information(
+    healthy: Any, slow: Callable[[float], dict[str, Array]]
+) -> None:
+    run = healthy.record(None, slow(0.95) | {"sharpness": np.full(POINTS, 20.0)})
+    verdicts = {v.fault: v for v in diagnose(run)}
+    assert not any(v.accuses for v in verdicts.values())
+    assert verdicts[Fault.EDGE].estimate == pytest.approx(2.0)
+
+
+# ── Fork tests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fork(before: float, low: float, same: float, high: float, noise: float = 1e-3) -> Fork:
+    rng = np.random.default_rng(1)
+    after = np.array([low, same, high]) + noise * rng.normal(size=(4, 3))
+    return Fork(100, 50, np.array([1 / 3, 1.0, 3.0]), np.full(4, before), after)
+
+
+def test_a_fork_that_comes_three_times_as_far_is_certain(
+    healthy: Any, slow: Callable[[float], dict[str, Array]]
+) -> None:
+    found = first(healthy.record(None, slow(0.5), fork=fork(1.0, 0.967, 0.9, 0.7)))
+    assert (found.fault, found.confidence) == (Fault.TOO_LOW, Confidence.CERTAIN)
+
+
+def test_a_fork_that_comes_no_further_acquits(healthy: Any, slow: Callable[[float], dict[str, Array]]) -> None:
+    aligned = {"alignment": 0.6 + 0.1 * healthy.rng.normal(size=STEPS)}
+    assert Fault.TOO_LOW not in faults(healthy.record(aligned, slow(0.5), fork=fork(1.0, 0.93, 0.9, 0.89)))
+
+
+def test_a_fork_that_the_lower_rate_wins_shows_the_noise_floor(healthy: Any) -> None:
+    found = first(healthy.record(fork=fork(0.10, 0.07, 0.10, 0.16)))
+    assert found.fault is Fault.NOISE_FLOOR
+    assert found.estimate == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_plateau_on_which_no_rate_matters_is_not_the_learning_rate(healthy: Any) -> None:
+    flat = {"train_loss": np.full(POINTS, 2.3), "validation_loss": np.full(POINTS, 2.3)}
+    loss = 2.3 + 0.01 * healthy.rng.normal(size=STEPS)
+    found = first(healthy.record({"loss": loss}, flat, fork=fork(2.3, 2.3, 2.3, 2.3)))
+    assert (found.fault, found.confidence) == (Fault.PLATEAU, Confidence.CERTAIN)
+
+
+def test_a_fork_needs_a_copy_that_was_left_alone() -> None:
+    with pytest.raises(SpecError, match="a copy at factor 1"):
+        Fork(0, 1, np.array([0.5, 2.0]), np.ones(1), np.ones((1, 2)))
+    with pytest.raises(SpecError, match="one row per repeat"):
+        Fork(0, 1, np.array([0.5, 1.0]), np.ones(1), np.ones((2, 2)))
+
+
+# ── Laws ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("scale", [1e-3, 7.0, 1e4])
+def test_the_unit_of_the_loss_does_not_matter(
+    healthy: Any, slow: Callable[[float], dict[str, Array]], scale: float
+) -> None:
+    def scaled(run: RunRecord) -> RunRecord:
+        losses = ("loss", "train_loss", "validation_loss", "probe_slope", "probe_curvature", "gradient_norm")
+        steps = {n: c * (scale if n in losses else 1) for n, c in run.trace.per_step.items()}
+        points = {n: c * (scale if n in losses else 1) for n, c in run.trace.evaluations.items()}
+        trace = Trace("", run.trace.outcome, steps, points)
+        return RunRecord(trace, rule="SGD", chance_loss=2.3 * scale)
+
+    aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
+    dying = {"dead/1": np.where(healthy.places > 0, 1.0, 0.0)}
+    runs = [
+        healthy.record(),
+        healthy.record({"alignment": aligned}, slow(0.5)),
+        healthy.record(None, slow(0.02) | dying),
+    ]
+    for run in runs:
+        assert faults(scaled(run)) == faults(run)
+
+
+def test_the_order_of_columns_does_not_matter(healthy: Any) -> None:
+    extra = {f"dead/{i}": np.full(POINTS, d) for i, d in enumerate((0.1, 0.9, 0.3))}
+    there, back = healthy.record(None, extra), healthy.record(None, dict(reversed(extra.items())))
+    assert faults(there) == faults(back)
+    assert [v.symptom for v in diagnose(there)] == [v.symptom for v in diagnose(back)]
+
+
+def test_rules_stand_in_the_order_of_causes(healthy: Any) -> None:
+    names = [rule.__name__ for rule in RULES]
+    assert len(set(names)) == len(names)
+    order = list(Fault)
+    found = diagnose(healthy.record({"clip_factor": np.full(STEPS, 0.01)}, {"dead/1": np.full(POINTS, 1.0)}))
+    free = [order.index(v.fault) for v in found if v.cause is None]
+    assert free == sorted(free)
