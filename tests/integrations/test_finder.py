@@ -14,12 +14,19 @@ from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer
 
 import etude
+from etude.cli import app
 from etude.core.errors import DataError, ExecutionError, SpecError
 from etude.integrations.finder.answer import Answer
 from etude.integrations.finder.digest import digest_of
+from etude.integrations.finder.of_task import find_for_task
 from etude.report.catalogue import say
 
 CURVATURE = 4.0  # f(w) = ½ c w²: the edge of gradient descent is 2/c, the best learning rate 1/c
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
 
 
 class Bowl(nn.Module):
@@ -127,6 +134,29 @@ def test_nothing_is_changed_and_a_second_search_gives_the_same_answer() -> None:
     second = etude.find(model, optimizer, step, data=data, also=[scheduler], budget=400)
     assert first.lr is not None
     assert first.lr == second.lr
+
+
+def test_a_scheduler_and_a_scaler_that_only_the_step_names_are_given_back() -> None:
+    model = Bowl()
+    optimizer = SGD(model.parameters(), lr=1.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+
+    def forward() -> Tensor:
+        return scaler.scale(model())
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = forward()
+        loss.backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        return loss.item()
+
+    before = digest_of([model, optimizer, scheduler, scaler])
+    etude.find(model, optimizer, step, budget=200)
+    assert digest_of([model, optimizer, scheduler, scaler]) == before
 
 
 def test_a_scheduler_inside_the_step_does_not_change_what_is_measured() -> None:
@@ -329,7 +359,6 @@ def test_degenerate_input_gets_its_own_sentence_and_no_number(search: Callable[[
 
 
 def test_noise_without_descent_gets_no_number() -> None:
-    torch.manual_seed(0)
     assert no_descent().lr is None
 
 
@@ -355,6 +384,22 @@ def test_a_wrong_call_is_one_sentence(call: Callable[..., Answer], words: str) -
 def test_data_without_a_batch_is_an_error() -> None:
     with pytest.raises(DataError, match="no batch"):
         etude.find(nn.Linear(1, 1), list, functional.mse_loss)
+
+
+def test_a_task_is_searched_from_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    app(["find", "--budget", "200", "--json", "--html", str(tmp_path / "a.html")], standalone_mode=False)
+    found = json.loads(capsys.readouterr().out)
+    assert found["interval"][0] <= found["lr"] <= found["interval"][1]
+    assert (tmp_path / "a.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"optimizer": "best"}, "choose one of sgd"), ({"optimizer": "adam", "momentum": 0.5}, "no momentum")],
+)
+def test_options_that_do_not_fit_a_task_are_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        find_for_task(**options)
 
 
 def test_the_report_is_written_in_both_languages(tmp_path: Path) -> None:

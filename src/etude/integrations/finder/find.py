@@ -85,7 +85,8 @@ def find(
         data: Batches for ``step``: an iterable that can be iterated again, or a function that returns an iterable. Then all
             learning rates see the same batches, which removes most of the noise.
         reset: Instead of ``data``: rewinds what ``step`` reads from. Called before each run.
-        also: Further objects whose state the step changes: schedulers, gradient scalers, other modules.
+        also: Further objects whose state the step changes: schedulers, gradient scalers, other modules. Those that ``step``
+            names itself are found without it.
         optimizer: Makes the optimizer from parameters; ``torch.optim.AdamW`` by default.
         batch_size: Examples per step, for tensors.
         evaluate: Judges the model at the end of a run, such as by its validation loss; by default the training loss over

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from etude.analysis.finder.ramp import Ramp, RampReading, has_exploded, level, read_ramp
-from etude.analysis.finder.runs import Best, ShortRun, edge_of, find_best, tied
+from etude.analysis.finder.runs import Best, ShortRun, curve_of, edge_of, find_best, tied
 from etude.core.message import Message
 from etude.core.trace import Array
 from etude.integrations.finder.stage import Stage
@@ -142,15 +142,22 @@ def _bracket(
 
 
 def _repeat(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int, int], ShortRun]) -> None:
-    """The best learning rate and its neighbours in other orders of the batches, as far as the budget goes."""
-    ordered = sorted((r for r in found.runs if r.finished), key=lambda r: r.lr)
-    if not ordered:
-        return
-    middle = ordered.index(_of_least_value(ordered))
-    near = ordered[max(middle - 1, 0) : middle + 2]
-    for order in range(1, _ORDERS):
-        if stage.steps + len(near) * plan.confirm <= plan.budget:
-            found.runs += [run(r.lr, plan.confirm, order) for r in near]
+    """The best learning rate and its neighbours in other orders of the batches, as far as the budget goes.
+
+    Which one is best may change with every run, and then other neighbours are needed.
+    """
+    while stage.steps + plan.confirm <= plan.budget and any(r.finished for r in found.runs):
+        lrs, values = curve_of(found.runs)
+        equal = tied(values)
+        best, first, last = int(np.argmin(values)), equal[0], equal[-1]
+        lower = lrs[first - 1] if first > 0 else lrs[first] / 10**_GAP
+        upper = lrs[last + 1] if last + 1 < len(lrs) else lrs[last] * 10**_GAP
+        done = {(r.lr, r.order) for r in found.runs}
+        wished = ((float(lr), order) for order in range(_ORDERS) for lr in (lrs[best], lower, upper))
+        missing = next((pair for pair in wished if pair not in done), None)
+        if missing is None:
+            return
+        found.runs.append(run(missing[0], plan.confirm, missing[1]))
 
 
 def _seek_edge(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int], ShortRun]) -> None:

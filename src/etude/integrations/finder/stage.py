@@ -19,6 +19,7 @@ from etude.core.errors import DataError, ExecutionError, SpecError
 from etude.core.trace import Array
 from etude.integrations.finder.digest import digest_of
 from etude.integrations.finder.memory import Memory
+from etude.integrations.finder.referred import referred
 from etude.integrations.torch_groups import write
 
 Stop = Callable[[Array], bool]
@@ -37,7 +38,7 @@ class Stage:
         step: One training step; takes a batch if ``data`` is given. Returns the loss.
         data: Batches that can be iterated again, or a function that returns such an iterable.
         reset: Called before each run, to rewind what ``step`` reads its batches from.
-        also: Further objects whose state shall be kept, such as schedulers and scalers.
+        also: Further objects whose state shall be kept; those that the functions name are kept anyway.
         evaluate: Judges the model at the end of a run.
     """
 
@@ -58,7 +59,8 @@ class Stage:
         self._reset, self._evaluate, self._lr = reset, evaluate, 0.0
         self._scales = _scales(optimizers)
         loader = [data] if isinstance(data, DataLoader) else []
-        self._roots = [*models, *optimizers, *also, *loader]
+        used = [thing for function in (step, reset, evaluate) if function is not None for thing in referred(function)]
+        self._roots = [*models, *optimizers, *also, *loader, *used]
 
     @contextmanager
     def open(self) -> Iterator[None]:
