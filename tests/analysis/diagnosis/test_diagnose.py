@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from etude.analysis.diagnosis.diagnose import RULES, diagnose
-from etude.analysis.diagnosis.record import Fork, RunRecord
+from etude.analysis.diagnosis.record import RunRecord
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.errors import SpecError
+from etude.core.fork import Fork
 from etude.core.trace import Array, Ending, Outcome, Trace
 from etude.report.catalogue import LANGUAGES, say
 

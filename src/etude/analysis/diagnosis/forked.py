@@ -7,9 +7,9 @@ from typing import final
 
 import numpy as np
 
-from etude.analysis.diagnosis.record import Fork
 from etude.analysis.ratio import ratio_of_means
 from etude.analysis.statistics import t_interval
+from etude.core.fork import Fork
 from etude.core.trace import Array
 
 

@@ -9,43 +9,11 @@ from typing import final
 
 import numpy as np
 
-from etude.core.errors import SpecError
+from etude.core.fork import Fork
 from etude.core.spec import RunSpec
 from etude.core.trace import Array, Trace
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Fork:
-    """What became of copies of a run that went on for some steps with other learning rates, on the same batches.
-
-    Attributes:
-        step: Updates made before the copies parted.
-        steps: Updates that each copy made.
-        factors: What the learning rate was multiplied by in each copy, (F,); one of them is 1.
-        before: Probe loss where the copies parted, (R,) for R repeats that differ in their batches.
-        after: Probe loss of each copy at its end, (R, F); infinite where a copy diverged.
-
-    Raises:
-        SpecError: When shapes do not agree, or no factor is 1.
-    """
-
-    step: int
-    steps: int
-    factors: Array
-    before: Array
-    after: Array
-
-    def __post_init__(self) -> None:
-        if self.after.shape != (len(self.before), len(self.factors)):
-            raise SpecError(
-                f"needs losses of shape {(len(self.before), len(self.factors))}, got {self.after.shape}: "
-                "one row per repeat, one column per factor"
-            )
-        if not np.any(self.factors == 1):
-            raise SpecError(f"needs a copy at factor 1 to compare with, got {self.factors.tolist()}: add it")
 
 
 @final
