@@ -75,11 +75,13 @@ def without_tuning(race: Race, usual: Mapping[str, float]) -> Finding:
         objection = Message("adaptive.untuned.unknown")
     if objection is not None:
         return _finding(race, "without_tuning", question, objection, details)
-    best = min(found, key=lambda own: own.mean)
+    # The interval is corrected for the number of rules, so that it agrees with the verdict.
+    strict = 1 - (1 - race.options.confidence) / len(found)
+    best = min(regrets_at(race.arms, usual, strict, against=race.best), key=lambda own: own.mean)
     others = ", ".join(f"{own.name} {own.mean:.3g}" for own in sorted(found, key=lambda own: own.mean)[1:])
     values = _level(race) | _regret(best) | {"tuned": race.best.name, "tuned_loss": race.best.mean}
     values = {name: value for name, value in values.items() if name != "lr"} | {"others": others or "–"}
-    kind = "behind" if best.pair.resolved else "level"
+    kind = "behind" if best.pair.interval[0] > 0 else "level"
     statement = Message(f"adaptive.untuned.{kind}", values)
     return _finding(
         race, "without_tuning", question, statement, details, LOSS, best.pair.difference, best.pair.interval
