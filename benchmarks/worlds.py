@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from etude.core.rule import Rule
-from etude.tasks.builtin import ModelOptions, builtin_task
 from etude.tasks.data import load_images
 from etude.tasks.models import cnn, gru, mlp
 from etude.tasks.task import Task
@@ -141,12 +140,12 @@ def digits(make_model: Callable[[], nn.Module]) -> Task:
     return Task("digits", make_model, images.train, images.validation)
 
 
-def _fashion() -> Task:
+def fashion(make_model: Callable[[], nn.Module]) -> Task:
     """Ten thousand pictures of clothing, every second pixel of each axis."""
-    whole = builtin_task("fashion-mnist", ModelOptions("mlp", (64,)))
-    (x, y), (vx, vy) = whole.train, whole.validation
+    images = load_images("fashion-mnist")
+    (x, y), (vx, vy) = images.train, images.validation
     train, held_out = (x[:10_000, :, ::2, ::2], y[:10_000]), (vx[:2000, :, ::2, ::2], vy[:2000])
-    return Task("fashion-small", partial(mlp, 196, (64, 64), 10, "silu"), train, held_out)
+    return Task("fashion-small", make_model, train, held_out)
 
 
 def _on(
@@ -158,8 +157,9 @@ def _on(
 
 def development() -> tuple[World, ...]:
     """Worlds on which thresholds were chosen."""
-    heavy, two, one = SGD(momentum=0.9), partial(mlp, 64, (128, 128), 10), partial(mlp, 64, (128,), 10)
-    on: Any = partial(_on, "development")
+    heavy, plain, on = SGD(momentum=0.9), SGD(), cast(Any, partial(_on, "development"))
+    two, one = partial(mlp, 64, (128, 128), 10), partial(mlp, 64, (128,), 10)
+    small, net = partial(RowTransformer, 8, 32, 2, 10, post=False), partial(mlp, 12, (48, 48), 1, "gelu")
     return (
         on("mlp", partial(digits, two), heavy, (64, 400), (1e-5, 0.03)),
         on("mlp-adam", partial(digits, two), Adam(), (64, 400), (1e-6, 0.001)),
@@ -173,22 +173,41 @@ def development() -> tuple[World, ...]:
             (64, 400),
             (1e-5, 0.1),
         ),
-    )
-
-
-def held_out() -> tuple[World, ...]:
-    """Worlds to report on."""
-    heavy, plain = SGD(momentum=0.9), SGD()
-    small, net = partial(RowTransformer, 8, 32, 2, 10, post=False), partial(mlp, 12, (48, 48), 1, "gelu")
-    on: Any = partial(_on, "held-out")
-    return (
         on("cnn-adam", partial(digits, partial(cnn, 1, 8, 10)), Adam(), (32, 300), (1e-6, 0.003)),
         on("tanh-sgd", partial(digits, partial(mlp, 64, (64, 64, 64), 10, "tanh")), plain, (32, 400), (1e-4, 0.3)),
         on("rnn", partial(digits, partial(RowRNN, 8, 48, 10)), heavy, (64, 300), (1e-5, 0.03)),
         on("transformer", partial(digits, small), AdamW(), (64, 300), (1e-6, 0.003)),
         on("cnn-noise", partial(noisy_digits, 0.2, partial(cnn, 1, 8, 10)), heavy, (64, 300), (1e-5, 0.03)),
         on("regression-adam", partial(teacher, 12, 0.3, 5, net), AdamW(), (32, 400), (1e-6, 0.01)),
-        on("fashion", _fashion, heavy, (128, 400), (1e-5, 0.03)),
+        on("fashion", partial(fashion, partial(mlp, 196, (64, 64), 10, "silu")), heavy, (128, 400), (1e-5, 0.03)),
+    )
+
+
+def held_out() -> tuple[World, ...]:
+    """Worlds to report on: no threshold was changed after they had been looked at."""
+    heavy, on = SGD(momentum=0.9), cast(Any, partial(_on, "held-out"))
+    tokens = partial(RowTransformer, 14, 32, 2, 10, post=True)
+    return (
+        on("fashion-adamw", partial(fashion, partial(mlp, 196, (96, 96), 10)), AdamW(), (64, 400), (1e-6, 0.001)),
+        on("fashion-cnn", partial(fashion, partial(cnn, 1, 14, 10, activation="gelu")), heavy, (64, 250), (1e-5, 0.03)),
+        on("cnn-bn-adam", partial(digits, partial(cnn, 1, 8, 10, batch_norm=True)), Adam(), (32, 300), (1e-6, 0.003)),
+        on("gru-sgd", partial(digits, partial(gru, 1, 8, 10, 32)), heavy, (32, 300), (1e-5, 0.1)),
+        on("post-norm-adam", partial(fashion, tokens), Adam(), (64, 250), (1e-6, 0.001)),
+        on(
+            "noise-adamw",
+            partial(noisy_digits, 0.3, partial(mlp, 64, (96,), 10, "silu")),
+            AdamW(),
+            (64, 400),
+            (1e-6, 0.003),
+        ),
+        on(
+            "teacher-sgd",
+            partial(teacher, 16, 0.4, 9, partial(mlp, 16, (96,), 1)),
+            SGD(momentum=0.8),
+            (32, 400),
+            (1e-5, 0.03),
+        ),
+        on("deep-adam", partial(digits, partial(mlp, 64, (48,) * 5, 10, "tanh")), Adam(), (32, 400), (1e-6, 0.001)),
     )
 
 

@@ -78,11 +78,13 @@ def bad_init(e: Evidence) -> Diagnosis | None:
 
 
 def symmetric(e: Evidence) -> Diagnosis | None:
-    """D14. The units of a layer get the same gradient, so they stay copies of one another: mean cosine above 0.999."""
+    """D14. The units of a layer get the same gradient, so they stay copies of one another: mean cosine above 0.999.
+
+    Looked at is the first evaluation; later an explosion may have aligned them.
+    """
     for layer, column in e.family("unit_cosine").items():
-        known = column[np.isfinite(column)]
-        if len(known) and float(np.median(known)) > SYMMETRIC:
-            value = float(np.median(known))
+        value = float(column[0]) if len(column) else np.nan
+        if value > SYMMETRIC:
             return Diagnosis(
                 fault=Fault.SYMMETRY,
                 symptom=Message("diagnosis.symmetry.symptom", {"layer": layer, "cosine": value}),

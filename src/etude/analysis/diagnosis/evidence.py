@@ -17,6 +17,9 @@ from etude.core.trace import Array
 PLATEAU = 0.5
 """Share of the highest learning rate above which a step belongs to the plateau of the schedule."""
 
+LEFT_OVER = 0.07
+"""Share of the initial loss below which a run has done what it could: no more than that can be gained."""
+
 LEAST_DESCENT = 1e-3
 """Share of the initial loss below which a descent is not divided by."""
 
@@ -192,6 +195,11 @@ class Evidence:
             return None
         worst = max(layers, key=lambda name: np.nan_to_num(layers[name][-1]))
         return worst, layers[worst]
+
+    @property
+    def suffers(self) -> bool:
+        """Whether so much of the loss is left that something may have held the run up; true where that is not known."""
+        return self.progress is None or self.progress < 1 - LEFT_OVER
 
     @cached_property
     def progress(self) -> float | None:

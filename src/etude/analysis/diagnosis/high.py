@@ -15,10 +15,10 @@ EARLY = 0.1
 NO_PROGRESS = 0.2
 SHOT_UP = 2.0
 DEAD = 0.75
-"""Share of dead units of the worst layer; healthy runs of adaptive rules reach 0.66 and still train."""
+"""Share of dead units of the worst layer. Runs with more have trained well, so it counts only if much loss is left."""
 OVERSHOOTS_T = -3.0
 LARGE_RATIO = 1e-2
-LEFT_OVER = 0.9
+LEFT_OVER = 0.8
 FEW = 5
 LATE = 0.6
 
@@ -30,7 +30,7 @@ def too_high(e: Evidence) -> Diagnosis | None:
     seen to be too long: the loss had been beyond 1.2 L₀, units died, or fresh gradients point against the last update (t <
     −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the units of a layer died while
     training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three fifths of the descent came on
-    the last two thirds of the way, after large updates that overshot. *Overshooting*: a tenth of the loss is left and falls
+    the last two thirds of the way, after large updates that overshot. *Overshooting*: a fifth of the loss is left and falls
     no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
     """
     if e.start is None or len(e.loss) == 0 or _born_dead(e):
@@ -83,7 +83,7 @@ def _learned_nothing(e: Evidence) -> _Found | None:
 
 def _damaged(e: Evidence) -> _Found | None:
     peak, dead = _peak(e), _died(e)
-    if dead > DEAD and e.dead is not None:
+    if dead > DEAD and e.dead is not None and e.suffers:
         values: dict[str, str | int | float] = {"layer": e.dead[0], "dead": dead, "peak": peak}
         return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
     if peak > SHOT_UP and e.progress is not None and e.progress < 0.8 and not _lost_later(e):

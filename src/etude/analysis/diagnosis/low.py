@@ -13,8 +13,6 @@ ALIGNED_T = 5.0
 ALIGNED = 0.12
 STILL_COMING = 0.17
 """Share of the descent that came on the last two thirds of the way, above which a longer way would have paid."""
-LEFT_OVER = 0.07
-"""Share of the initial loss that must be left for more steps to be worth it: no more than that can be gained."""
 NO_CURVATURE = 0.1
 SMALL_RATIO = 1e-3
 LITTLE = 0.2
@@ -44,6 +42,8 @@ def too_low(e: Evidence) -> Diagnosis | None:
     if not (forked or straight or flat or _hardly_moves(e) or _far_from_over(e)):
         return None
     gain, progress = e.gain, e.progress
+    if not e.suffers:
+        return None
     if not forked and not _still_coming(gain, progress):
         return None
     factor = _factor(e)
@@ -78,8 +78,6 @@ def _symptom(e: Evidence, gain: float) -> Message:
 
 
 def _still_coming(gain: tuple[float, float] | None, progress: float | None) -> bool:
-    if progress is not None and progress > 1 - LEFT_OVER:
-        return False
     if gain is None:
         return progress is None or progress < LITTLE
     return gain[0] - 1.96 * gain[1] > STILL_COMING or (progress is not None and 0 <= progress < LITTLE)

@@ -10,24 +10,29 @@ from etude.core.message import Message
 
 STEEP = 0.05
 HEAVY = 5.0
+LEARNED = 0.5
 
 
 def time_explosion(e: Evidence) -> Diagnosis | None:
-    """D19. ‖∂L/∂h_t‖ grows on its way back by more than 10^0.05 per time step, and gradient norms have a heavy tail.
+    """D19. At the first evaluation ‖∂L/∂h_t‖ grows on its way back by more than 10^0.05 per time step, and training suffers.
 
-    Heavy: the 99th percentile is above five times the median. The slope is the median of the first third of the evaluations,
-    since a network that is trained past its explosion may have saturated its way out of it.
+    It suffers where gradient norms have a heavy tail, the 99th percentile above five times the median, or where half of the
+    loss is left. Later evaluations do not count: a network may have saturated its way out of the explosion.
     """
-    slopes, norms = e.point("hidden_gradient/slope"), e.step("gradient_norm")
-    if slopes is None or norms is None:
+    slopes, errors, norms = (
+        e.point("hidden_gradient/slope"),
+        e.point("hidden_gradient/slope_error"),
+        e.step("gradient_norm"),
+    )
+    if slopes is None or norms is None or not slopes[0] > STEEP:
         return None
-    early = slopes[: max(1, len(slopes) // 3)]
-    slope = float(np.nanmedian(early)) if np.isfinite(early).any() else 0.0
+    slope = float(slopes[0])
+    error = float(np.nan_to_num(errors[0])) if errors is not None else 0.0
     known = norms[np.isfinite(norms)]
-    if len(known) < 50 or slope <= STEEP:
+    if len(known) < 50 or e.progress is None:
         return None
-    middle, tail, clip = (float(np.percentile(known, level)) for level in (50, 99, 95))
-    if tail <= HEAVY * middle:
+    middle, tail = (float(np.percentile(known, level)) for level in (50, 99))
+    if tail <= HEAVY * middle and e.progress > LEARNED:
         return None
     values: dict[str, str | int | float] = {"slope": slope, "tail": tail / middle}
     return Diagnosis(
@@ -38,7 +43,6 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
         falsifier=Message("diagnosis.time_explosion.falsifier"),
         began=0,
         estimate=slope,
-        interval=(float(np.nanmin(early)), float(np.nanmax(early))),
+        interval=(slope - 1.96 * error, slope + 1.96 * error),
         unit="powers of ten per time step",
-        details={"p95": clip},
     )

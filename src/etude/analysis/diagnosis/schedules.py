@@ -57,13 +57,13 @@ def wrong_schedule(e: Evidence) -> Diagnosis | None:
 
 
 def no_warmup(e: Evidence) -> Diagnosis | None:
-    r"""D10. An adaptive rule begins at full speed, its first updates are its longest, and the loss rises above L₀.
+    r"""D10. An adaptive rule begins at full speed with its longest updates, the loss rises above L₀, and the run suffers.
 
     In the first 2/(1 − β₂) steps, at most a fifth of the run: no warm-up, a median of ten losses above 1.1 L₀, and update
     ratios whose first twenty have a median three times that of the second half of the run.
     """
     ratio = e.step("update_ratio")
-    if not e.adaptive or ratio is None or e.start is None or e.lr is None or e.steps < 60:
+    if not e.adaptive or ratio is None or e.start is None or e.lr is None or e.steps < 60 or not e.suffers:
         return None
     beta2 = e.run.hyperparameters.get("beta2", 0.999)
     window = int(min(2 / (1 - beta2), e.steps / 5))

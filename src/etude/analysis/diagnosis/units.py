@@ -15,22 +15,22 @@ from etude.core.message import Message
 SATURATED = 0.5
 FLAT = math.atanh(0.97)
 """Pre-activation beyond which tanh is flat."""
-GOOD_SPREAD = 1.0
 
 
 def dead_units(e: Evidence) -> Diagnosis | None:
     """D15. At least three quarters of a layer's units answer no example any more, at the last evaluation.
 
     Counted over all tried examples: on one batch nearly half of the activations of an untrained, healthy network are zero, and
-    healthy runs of adaptive rules have been seen with two thirds of a layer dead.
+    runs have been seen to train well with most of a layer dead. So units that died while training count only where more than
+    7 % of the loss is left.
     """
     if e.dead is None:
         return None
     layer, column = e.dead
     share, first = float(np.nan_to_num(column[-1])), float(np.nan_to_num(column[0]))
-    if share <= DEAD:
-        return None
     born = first > DEAD / 2
+    if share <= DEAD or not (born or e.suffers):
+        return None
     began = int(e.places[int(np.argmax(column > DEAD))])
     values: dict[str, str | int | float] = {"layer": layer, "share": share, "first": first, "began": began}
     return Diagnosis(
@@ -47,7 +47,7 @@ def dead_units(e: Evidence) -> Diagnosis | None:
 
 
 def saturated(e: Evidence) -> Diagnosis | None:
-    r"""D16. More than half of the activations of a layer lie on a flat end of tanh or sigmoid.
+    r"""D16. More than half of the activations of a layer lie on a flat end of tanh or sigmoid, and the run suffers.
 
     The remedy takes the pre-activations for normal, so a share p beyond ±2.09 means a standard deviation of
     :math:`2.09 / \Phi^{-1}(1 - p/2)`, and divides by it.
@@ -58,10 +58,10 @@ def saturated(e: Evidence) -> Diagnosis | None:
         return None
     worst = max(known, key=lambda name: known[name])
     share, first = known[worst], float(np.nan_to_num(layers[worst][0]))
-    if share <= SATURATED:
-        return None
-    spread = FLAT / float(ndtri(1 - min(share, 0.999) / 2)) / GOOD_SPREAD
     born = first > SATURATED / 2
+    if share <= SATURATED or not (born or e.suffers):
+        return None
+    spread = FLAT / float(ndtri(1 - min(share, 0.999) / 2))
     values: dict[str, str | int | float] = {"layer": worst, "share": share, "first": first}
     return Diagnosis(
         fault=Fault.SATURATED,
