@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from etude.cli import app
 from etude.core.errors import DataError, ExecutionError, SpecError
 from etude.integrations.finder.answer import Answer
 from etude.integrations.finder.digest import digest_of
+from etude.integrations.finder.memory import Memory
 from etude.integrations.finder.of_task import find_for_task
 from etude.report.catalogue import say
 
@@ -244,6 +246,35 @@ def test_two_models_with_two_optimizers_are_searched_and_given_back() -> None:
     answer = etude.find([generator, critic], [g, c], step, budget=400)
     assert digest_of(roots) == before
     assert answer.steps > 100
+
+
+def test_ones_own_evaluation_decides_where_it_is_given() -> None:
+    model = Bowl()  # w(t) = 2 (1 − cη)^t, so after n steps w = 1 at η = (1 − 2^(−1/n)) / c
+    optimizer = SGD(model.parameters(), lr=1.0)
+    evaluate = lambda: ((model.w - 1) ** 2).sum()  # noqa: E731
+    answer = etude.find(model, optimizer, step_of(model, optimizer, model), reset=lambda: None, evaluate=evaluate)
+    best = (1 - 2 ** (-1 / answer.measured)) / CURVATURE
+    assert answer.interval[0] <= best <= answer.interval[1]
+    assert answer.lr == pytest.approx(best, rel=0.3)
+
+
+def test_ctrl_c_while_the_state_is_given_back_waits_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Bowl()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    restore, interrupted = Memory.restore, []
+
+    def restored_slowly(memory: Memory) -> None:
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            signal.raise_signal(signal.SIGINT)
+            interrupted.append(True)
+        restore(memory)
+
+    monkeypatch.setattr(Memory, "restore", restored_slowly)
+    before = digest_of([model, optimizer])
+    with pytest.raises(KeyboardInterrupt):
+        etude.find(model, optimizer, step_of(model, optimizer, model), budget=200)
+    assert interrupted
+    assert digest_of([model, optimizer]) == before
 
 
 def test_dict_batches_mixed_precision_and_accumulation_work() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-EXPONENT = 0.35
-EXPONENT_ERROR = 0.25
+EXPONENT = 0.15
+EXPONENT_ERROR = 0.3
 
 
 def carried(lr: float, steps: int, horizon: int, exponent: float = EXPONENT) -> float:

@@ -14,6 +14,7 @@ from etude.core.trace import Array
 TAIL = 4  # a run is judged by its last quarter
 _LIKE_BEST = 0.03
 _SOUND = 0.1
+_GRID_ERROR = 0.25  # of a gap: a curve is a parabola only nearly
 _ROUNDING = 1e-7  # relative; float32 losses are no more exact
 
 Indices = NDArray[np.intp]
@@ -108,10 +109,11 @@ def find_best(runs: Sequence[ShortRun], base: float) -> Best:
     spread = float(np.ptp(known)) if len(known) > 1 else None
     if spread is not None:
         low, high = min(low, *known), max(high, *known)
+    grid = _GRID_ERROR * float(np.diff(x).min()) if len(x) > 1 else 0.0
     return Best(
         lr=float(10**vertex),
-        low=float(10 ** min(low, vertex)),
-        high=float(10 ** max(high, vertex)),
+        low=float(10 ** min(low, vertex - grid)),
+        high=float(10 ** max(high, vertex + grid)),
         spread=spread,
         descent=descent,
         error=error,
