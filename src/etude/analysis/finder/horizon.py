@@ -6,6 +6,8 @@ import math
 
 EXPONENT = 0.15
 EXPONENT_ERROR = 0.3
+"""Between 70 and 400 steps, dense sweeps of three small tasks gave −0.2 (digits, which are learned by heart), 0.2 and 0.4
+(Fashion-MNIST, where the noise of batches decides). So α is not one number, and its error is as wide as that."""
 
 
 def carried(lr: float, steps: int, horizon: int, exponent: float = EXPONENT) -> float:
