@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 
 import torch
+from monitor import compare_monitor
 from rules import compare_rules
 from scheduler import compare_schedulers
 from sweeps import compare_sweeps
 
-PARTS = {"sweeps": compare_sweeps, "scheduler": compare_schedulers, "rules": compare_rules}
+PARTS = {"sweeps": compare_sweeps, "scheduler": compare_schedulers, "rules": compare_rules, "monitor": compare_monitor}
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +14,15 @@ from torch.optim import Optimizer
 
 from etude.core.errors import SpecError
 from etude.core.trace import Ending, Outcome
+from etude.integrations.monitor_clock import Clock
 from etude.integrations.monitor_facts import facts_of, names_of, optimizers_of
 from etude.integrations.monitor_optimizer import OptimizerWatch
 from etude.integrations.monitor_pace import Pace
-from etude.integrations.monitor_rows import Number, Rows, scalar
+from etude.integrations.monitor_rows import Number, Row, Rows, scalar
 from etude.integrations.monitor_store import Store
 from etude.integrations.monitor_tensors import is_sharded
+
+_TIMED_EVERY = 8  # steps, for the clocks cost something too
 
 
 @final
@@ -105,8 +107,11 @@ class Monitor:
         self._names = names_of(model, optimizers)
         self._sharded = any(is_sharded(p) for p in self._names)
         self._pace = Pace(budget, every)
+        self._clock = Clock(on_cpu=all(p.device.type == "cpu" for p in self._names))
         self._rows = Rows()
         self._losses: list[Number] = []
+        self._looking = False
+        self._untimed = 0
         self._store: Store | None = None
         if _rank() == 0:
             facts = facts_of(self._names.values(), optimizers) | {
@@ -119,9 +124,9 @@ class Monitor:
             }
             self._store = Store(Path(out), facts, first_step, planned_lr, tensorboard=tensorboard)
         # The other ranks need not look, unless a length is the sum over all of them.
-        self._watches = [OptimizerWatch(o) for o in optimizers] if self._store or self._sharded else []
+        self._watches = [OptimizerWatch(o, self._clock) for o in optimizers] if self._store or self._sharded else []
         self._prepare()
-        self._left = time.perf_counter()
+        self._clock.start()
 
     def __enter__(self) -> Self:
         return self
@@ -166,21 +171,23 @@ class Monitor:
         """
         if not self._watches:
             return
-        entered = time.perf_counter()
+        timed = self._timed
+        whole, entered = (self._clock.step(), self._clock.own()) if timed else (0.0, 0.0)
         if loss is not None:
             self._losses.append(_one_number(loss))
-        hooks = sum(watch.seconds for watch in self._watches)
-        norms = sum(watch.norm_seconds for watch in self._watches)
-        training = entered - self._left - hooks
+        hooks = sum([watch.seconds for watch in self._watches])
+        norms = sum([watch.norm_seconds for watch in self._watches])
         looked, followed = self._take(None if gradient_norm is None else scalar(gradient_norm))
         self.steps += 1
-        if self._store is None:
-            self._rows.clear()
-        elif self._store.due(entered):
+        if timed and (self._store is None or self._store.due()):
             self.flush()
         self._prepare()
-        self._left = time.perf_counter()
-        self._pace.stepped(training, hooks + self._left - entered, norms, looked=looked, followed=followed)
+        self._untimed += 1
+        if timed:
+            own = hooks + self._clock.own() - entered
+            self._pace.stepped(whole, own, norms, steps=self._untimed, looked=looked, followed=followed)
+            self._untimed = 0
+            self._clock.start()
 
     def log(self, **numbers: Number) -> None:
         """Record numbers of an evaluation after the steps made so far: ``validation_loss``, ``validation_accuracy``."""
@@ -209,28 +216,25 @@ class Monitor:
 
     def _prepare(self) -> None:
         """Decide what is read of the next step; all ranks of a sharded model decide alike."""
-        looking = self._pace.due(self.steps)
-        if looking and self._sharded:
+        followed, self._looking = self._looking, self._pace.due(self.steps)
+        self._timed = self._looking or followed or self.steps % _TIMED_EVERY == _TIMED_EVERY - 1
+        if self._looking and self._sharded:
             # Lengths are collective operations: the slowest rank decides how often.
             every = torch.tensor(self._pace.every, device=next(iter(self._names)).device)
             torch.distributed.all_reduce(every, torch.distributed.ReduceOp.MAX)
             self._pace.every = int(every)
         for watch in self._watches:
             watch.norms = self._pace.norms and not self._sharded
-            if looking:
+            watch.timed = self._timed
+            if self._looking:
                 watch.look_closely()
 
     def _take(self, told: Number | None) -> tuple[bool, bool]:
         """Take over what the optimizers' hooks have seen; whether they looked closely, and whether they ended a look."""
-        row: dict[str, Number] = {"step": self.steps, "skipped": self._skipped()}
-        if self._losses:
-            row["loss"] = self._mean_loss()
         lrs = [lr for watch in self._watches for lr in watch.lrs]
-        row |= {"lr": lrs[0]} if lrs else {}
-        row |= {f"lr/{i}": lr for i, lr in enumerate(lrs)} if len(lrs) > 1 else {}
         norm = self._norm() if told is None else told
-        row |= {} if norm is None else {"gradient_norm": norm}
-        self._rows.steps.append(row)
+        self._rows.steps.append(Row(self.steps, self._skipped(), self._losses, lrs, norm))
+        self._losses = []
         looks = tuple(watch.look for watch in self._watches if watch.look is not None)
         if looks:
             self._rows.looks.append((self.steps, looks, told))
@@ -247,14 +251,10 @@ class Monitor:
             return None
         return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
-    def _mean_loss(self) -> Number:
-        losses, self._losses = self._losses, []
-        return losses[0] if len(losses) == 1 else sum(losses[1:], losses[0]) / len(losses)
-
     def _skipped(self) -> Number:
         skips = [watch.skipped for watch in self._watches if watch.skipped is not None]
         if skips:
-            return skips[0].reshape(())
+            return skips[0]
         return 0.0 if any(watch.updates for watch in self._watches) else 1.0
 
     def _end(self, outcome: Outcome) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from etude.integrations.monitor_clock import Clock
 from etude.integrations.monitor_tensors import lengths, products
 
 
@@ -63,6 +63,7 @@ class OptimizerWatch:
 
     Args:
         optimizer: What is watched.
+        clock: Times what is done here.
 
     Attributes:
         updates: Updates since the last ``rest``.
@@ -70,13 +71,15 @@ class OptimizerWatch:
         norm: Length of the whole gradient at the first update since the last ``rest``, if ``norms``.
         norms: Whether the gradient's length is read at every update.
         norm_seconds: Spent on that.
+        timed: Whether the next update is timed.
         skipped: Whether the last update was skipped on the device, for a gradient scaler that found infinities; a tensor.
         alignment: Cosine of the gradient and minus the update before, if that one was looked at closely.
         look: What was seen of the first update since the last ``rest``, if it was looked at closely.
         seconds: Spent here.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, clock: Clock) -> None:
+        self._clock = clock
         self.optimizer = optimizer
         self.updates = 0
         self.lrs: list[float | Tensor] = []
@@ -84,6 +87,7 @@ class OptimizerWatch:
         self.norm: Tensor | None = None
         self.norms = True
         self.norm_seconds = 0.0
+        self.timed = True
         self.alignment: Tensor | None = None
         self.look: Look | None = None
         self.seconds = 0.0
@@ -117,18 +121,29 @@ class OptimizerWatch:
     @torch.no_grad()
     def read_gradients(self) -> None:
         """Read the gradients as they are now, before they are clipped."""
-        if self._looking and self._with_gradients():
-            began = time.perf_counter()
-            self._unclipped = self._read([p.grad for p in self._with_gradients() if p.grad is not None])
-            self.seconds += time.perf_counter() - began
+        if self._looking or self.norms:
+            began = self._clock.own()
+            found = self._read_all()
+            self._unclipped = found if self._looking else None
+            self.seconds += self._clock.own() - began
 
     def _before(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.updates += 1
         self.lrs = [lr.clone() if isinstance(lr := group["lr"], Tensor) else lr for group in optimizer.param_groups]
-        if self.updates > 1 or not (self._looking or self.norms or self._last is not None):
+        if self.updates > 1:
             return
-        began = time.perf_counter()
-        closure = kwargs.get("closure", args[1] if len(args) > 1 else None) is not None  # args[0] is the optimizer
+        # args[0] is the optimizer itself
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None) is not None
+        if self._looking or self._last is not None:
+            self._begin(closure=closure)
+        elif self.norms and self.norm is None and not closure:
+            began = self._clock.own() if self.timed else 0.0
+            self._read_all()
+            self.seconds += self._clock.own() - began if self.timed else 0.0
+
+    def _begin(self, *, closure: bool) -> None:
+        """Compare the gradient with the update before, and read what the update to come will change."""
+        began = self._clock.own()
         with torch.no_grad():
             if self._last is not None:
                 # A closure has yet to compute the gradient of this step.
@@ -136,9 +151,9 @@ class OptimizerWatch:
                 self._last = None
             if self._looking:
                 self._start(closure=closure)
-            elif self.norms and not closure:
-                self._length()
-        self.seconds += time.perf_counter() - began
+            elif self.norms and self.norm is None and not closure:
+                self._read_all()
+        self.seconds += self._clock.own() - began
 
     def _after(self, optimizer: Optimizer, *_: Any) -> None:
         found_inf = getattr(optimizer, "found_inf", None)
@@ -146,18 +161,18 @@ class OptimizerWatch:
             self.skipped = found_inf.detach().clone()
         if self._weights is None:
             return
-        began = time.perf_counter()
+        began = self._clock.own()
         with torch.no_grad():
             self._finish(*self._weights)
         self._weights, self._looking = None, False
-        self.seconds += time.perf_counter() - began
+        self.seconds += self._clock.own() - began
 
     def _start(self, *, closure: bool) -> None:
         params = tuple(self._trained() if closure else self._with_gradients())
         if not params:
             return
         self._weights = params, lengths(params)
-        self._gradients = None if closure else self._length()
+        self._gradients = None if closure else self._read_all()
         self._copies = None
         if closure or not self._moves_along_a_buffer():
             for p in params:
@@ -166,13 +181,14 @@ class OptimizerWatch:
             self._copies = [self._buffers[p] for p in params]
             torch._foreach_copy_(self._copies, params)
 
-    def _length(self) -> Tensor | None:
+    def _read_all(self) -> Tensor | None:
         """Lengths of all gradients (N,), and that of the whole gradient kept as ``norm``."""
-        began = time.perf_counter()
-        grads = [p.grad for p in self._with_gradients() if p.grad is not None]
+        began = self._clock.own() if self.timed else 0.0
+        grads = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         found = self._read(grads) if grads else None
-        self.norm = None if found is None else torch.linalg.vector_norm(found)
-        self.norm_seconds += time.perf_counter() - began
+        if found is not None and self.norm is None:  # else it was read before clipping
+            self.norm = torch.linalg.vector_norm(found)
+        self.norm_seconds += self._clock.own() - began if self.timed else 0.0
         return found
 
     def _finish(self, params: tuple[Tensor, ...], weights: Tensor) -> None:

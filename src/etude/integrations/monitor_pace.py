@@ -39,8 +39,8 @@ class Pace:
     Example:
         >>> pace = Pace(0.02)
         >>> for _ in range(4):
-        ...     pace.stepped(training=1.0, own=0.1, norm=0.005, looked=True)
-        ...     pace.stepped(training=1.0, own=0.0)
+        ...     pace.stepped(1.1, own=0.1, norm=0.005, looked=True)
+        ...     pace.stepped(3.0, steps=3, own=0.0)
         >>> pace.every, pace.norms
         (8, True)
     """
@@ -68,20 +68,30 @@ class Pace:
         return step % self.every == 0
 
     def stepped(
-        self, training: float, own: float, norm: float = 0.0, *, looked: bool = False, followed: bool = False
+        self,
+        whole: float,
+        own: float,
+        norm: float = 0.0,
+        *,
+        steps: int = 1,
+        looked: bool = False,
+        followed: bool = False,
     ) -> None:
-        """Take note of a step: the training's own seconds and the monitor's.
+        """Take note of some steps, of which the last was timed.
 
         Args:
-            training: Seconds that the step took beside the monitor.
-            own: Seconds that the monitor took.
+            whole: Seconds that they took, the monitor's among them.
+            own: Seconds of the last one that the monitor took.
             norm: Seconds of these for the gradient's length.
-            looked: Whether this step was looked at closely.
+            steps: How many steps; at those before the last the monitor did the least.
+            looked: Whether the last was looked at closely.
             followed: Whether it ended the look at the step before, to whose seconds its own are added.
         """
+        others = (steps - 1) * (median(self._others) if self._others else 0.0)
+        training = max(whole - own - others, 0.0)
         self.training_seconds += training
-        self.own_seconds += own
-        self._steps.append(training)
+        self.own_seconds += own + others
+        self._steps.append(training / steps)
         if looked:
             self._looked += 1
             if self._looked > 1:

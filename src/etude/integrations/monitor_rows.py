@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
@@ -17,19 +17,43 @@ Number = float | Tensor
 NORMS = ("gradient_norm", "weight_norm", "update_norm")
 
 
+class Row(NamedTuple):
+    """What is kept of every step: little, because it is done at every step."""
+
+    step: int
+    skipped: Number
+    losses: list[Number]
+    lrs: list[Number]
+    norm: Number | None
+
+    def numbers(self) -> dict[str, Number]:
+        """By column; a step's loss is the mean of its parts."""
+        row: dict[str, Number] = {"step": self.step, "skipped": self.skipped}
+        if self.losses:
+            total = sum(self.losses[1:], self.losses[0])
+            row["loss"] = total / len(self.losses) if len(self.losses) > 1 else total
+        if self.lrs:
+            row["lr"] = self.lrs[0]
+        if len(self.lrs) > 1:
+            row |= {f"lr/{i}": lr for i, lr in enumerate(self.lrs)}
+        if self.norm is not None:
+            row["gradient_norm"] = self.norm
+        return row
+
+
 @final
 @dataclass
 class Rows:
     """Rows by the table in which they will be stored.
 
     Attributes:
-        steps: One row for each step: its numbers by column.
+        steps: One row for each step.
         looks: Steps that were looked at closely, what was seen, and the gradient's length before clipping if it was told.
         angles: Steps and the cosines of their gradients with minus the update before.
         evaluations: What the training loop measured itself.
     """
 
-    steps: list[dict[str, Number]] = field(default_factory=list)
+    steps: list[Row] = field(default_factory=list)
     looks: list[tuple[int, tuple[Look, ...], Number | None]] = field(default_factory=list)
     angles: list[dict[str, Number]] = field(default_factory=list)
     evaluations: list[dict[str, Number]] = field(default_factory=list)
@@ -37,7 +61,7 @@ class Rows:
     def tables(self, names: Mapping[Tensor, str]) -> dict[str, dict[str, Array]]:
         """All rows as columns; this is where the training waits for numbers, once for each chunk."""
         return {
-            "steps": _table(self.steps),
+            "steps": _table([row.numbers() for row in self.steps]),
             "layers": _layers(self.looks, names),
             "angles": _table(self.angles),
             "evaluations": _table(self.evaluations),
@@ -55,7 +79,7 @@ class Rows:
 
 def scalar(value: Number) -> Number:
     """A number as it is now, kept apart from what the training goes on with."""
-    return value.detach().reshape(()).clone() if isinstance(value, Tensor) else float(value)
+    return value.detach().clone() if isinstance(value, Tensor) else float(value)
 
 
 def _table(rows: Sequence[Mapping[str, Number]]) -> dict[str, Array]:
@@ -71,7 +95,7 @@ def _numbers(values: Sequence[Number]) -> Array:
         held = [v for v in values if isinstance(v, Tensor)]
         if any(v.device != held[0].device for v in held):
             held = [v.cpu() for v in held]
-        found[where] = torch.stack([v.to(torch.float64) for v in held]).cpu().numpy()
+        found[where] = torch.stack([v.reshape(()).to(torch.float64) for v in held]).cpu().numpy()
     return found
 
 

@@ -62,9 +62,9 @@ class Store:
         """Whether anything is stored any more."""
         return self._writer is not None
 
-    def due(self, now: float) -> bool:
-        """Whether the next chunk is to be stored, at a reading of ``time.perf_counter``."""
-        return now - self._stored > self._wait
+    def due(self) -> bool:
+        """Whether the next chunk is to be stored."""
+        return time.perf_counter() - self._stored > self._wait
 
     def write(self, tables: Mapping[str, Mapping[str, Array]]) -> None:
         """Store a chunk."""
