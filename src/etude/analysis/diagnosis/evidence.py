@@ -17,6 +17,7 @@ from etude.core.trace import Array
 PLATEAU = 0.5
 """Share of the highest learning rate above which a step belongs to the plateau of the schedule."""
 
+BORN_DEAD = 0.35
 LEFT_OVER = 0.07
 """Share of the initial loss below which a run has done what it could: no more than that can be gained."""
 
@@ -195,6 +196,11 @@ class Evidence:
             return None
         worst = max(layers, key=lambda name: np.nan_to_num(layers[name][-1]))
         return worst, layers[worst]
+
+    @property
+    def born_dead(self) -> bool:
+        """Whether a third of a layer's units were dead before the first step: nothing that follows is the learning rate's."""
+        return any(len(column) > 0 and column[0] > BORN_DEAD for column in self.family("dead").values())
 
     @property
     def suffers(self) -> bool:

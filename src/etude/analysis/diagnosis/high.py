@@ -33,7 +33,7 @@ def too_high(e: Evidence) -> Diagnosis | None:
     the last two thirds of the way, after large updates that overshot. *Overshooting*: a fifth of the loss is left and falls
     no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
     """
-    if e.start is None or len(e.loss) == 0 or _born_dead(e):
+    if e.start is None or len(e.loss) == 0 or e.born_dead:
         return None
     for look in (_exploded, _learned_nothing, _damaged, _learned_late, _overshooting):
         found = look(e)
@@ -152,11 +152,6 @@ def _lost_later(e: Evidence) -> bool:
     """Whether the run had learned for a good while, so that what came then is divergence."""
     found = diverging(e)
     return found is not None and found.began is not None and found.began > EARLY * e.steps
-
-
-def _born_dead(e: Evidence) -> bool:
-    """Whether units were dead before the first step: then nothing that follows speaks of the learning rate."""
-    return any(len(column) and column[0] > DEAD / 2 for column in e.family("dead").values())
 
 
 def _death(e: Evidence) -> int:

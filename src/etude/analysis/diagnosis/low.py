@@ -42,7 +42,7 @@ def too_low(e: Evidence) -> Diagnosis | None:
     if not (forked or straight or flat or _hardly_moves(e) or _far_from_over(e)):
         return None
     gain, progress = e.gain, e.progress
-    if not e.suffers:
+    if not e.suffers or e.born_dead:
         return None
     if not forked and not _still_coming(gain, progress):
         return None

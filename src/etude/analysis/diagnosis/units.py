@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.special import ndtri
 
-from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.evidence import BORN_DEAD, Evidence
 from etude.analysis.diagnosis.high import DEAD
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message
@@ -28,7 +28,7 @@ def dead_units(e: Evidence) -> Diagnosis | None:
         return None
     layer, column = e.dead
     share, first = float(np.nan_to_num(column[-1])), float(np.nan_to_num(column[0]))
-    born = first > DEAD / 2
+    born = first > BORN_DEAD
     if share <= DEAD or not (born or e.suffers):
         return None
     began = int(e.places[int(np.argmax(column > DEAD))])
