@@ -13,7 +13,7 @@ import numpy as np
 from etude.analysis.options import SweepOptions
 from etude.analysis.plain import plain
 from etude.analysis.reading import SweepReading
-from etude.analysis.statistics import t_interval
+from etude.analysis.statistics import t_interval, wilson_interval
 from etude.analysis.table import SweepTable
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message, Value
@@ -184,7 +184,7 @@ def tells_finding(table: SweepTable, reading: SweepReading, side: str, options: 
     if objection is not None:
         return Finding(name, question, Verdict.INCONCLUSIVE, objection, runs=table.hashes)
     share = float(found.per_seed.mean())
-    low, high = (float(np.clip(end, 0, 1)) for end in t_interval(found.per_seed, options.confidence))
+    low, high = _share_interval(found, options.confidence)
     by_lr = {
         f"{lr:g}": float(np.nanmean(t)) if np.isfinite(t).any() else None
         for lr, t in zip(found.lrs, found.told, strict=True)
@@ -206,6 +206,14 @@ def tells_finding(table: SweepTable, reading: SweepReading, side: str, options: 
     if kind == "open":
         return Finding(name, question, verdict, statement, details=plain(details), runs=table.hashes)
     return Finding(name, question, verdict, statement, share, (low, high), "", plain(details), table.hashes)
+
+
+def _share_interval(found: Readings, confidence: float) -> tuple[float, float]:
+    """Over seeds, and at least as wide as so few learning rates and layers allow, of which seeds are no replicates."""
+    share, places = float(found.per_seed.mean()), found.told.shape[0] * found.told.shape[2]
+    few = wilson_interval(round(share * places), places, confidence)
+    seeds = t_interval(found.per_seed, confidence)
+    return float(np.clip(min(few[0], seeds[0], share), 0, 1)), float(np.clip(max(few[1], seeds[1], share), 0, 1))
 
 
 def rules_finding(tables: Mapping[str, SweepTable], lr: float, options: SweepOptions) -> Finding:

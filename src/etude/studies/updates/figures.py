@@ -21,6 +21,12 @@ LEVELS = ("q05", "q25", "q50", "q75", "q95")
 BINS = 40
 """Columns of the heat map over the steps."""
 
+LIMITS = (1e-5, 1.0)
+"""Update ratios that are told apart: below, nothing moves any more, as where every unit has died."""
+
+DEPTH_SHOWN = 1e-6
+"""How far below the largest median distributions are drawn, as a share of it."""
+
 QUANTITIES = ("weight_norm", "gradient_norm", "update_norm", "update_ratio")
 
 
@@ -66,6 +72,7 @@ def ratio_figure(own: Look) -> LineFigure:
         lines=tuple(lines),
         log_x=True,
         log_y=True,
+        y_limits=LIMITS,
         verticals=verticals if own.reading.evidence.against_best is None else (),
         horizontals=(Mark(FOLKLORE, Message("updates.mark.folklore")),),
     )
@@ -91,6 +98,7 @@ def heat_figure(own: Look) -> HeatFigure:
         values=frames[own.reading.optimum.index].values,
         frames=frames,
         log_colour=True,
+        limits=LIMITS,
     )
 
 
@@ -143,60 +151,61 @@ def sizes_figure(own: Look, kind: str) -> BandFigure:
         own: The sweep.
         kind: ``"weight"``, ``"gradient"`` or ``"update"``.
     """
-    panels = [
-        BandPanel(Message("updates.panel", {"layer": layer, "lr": lr}), *found)
+    panels: list[tuple[Message | str, tuple[Array, Array]]] = [
+        (Message("updates.panel", {"layer": layer, "lr": lr}), found)
         for layer in layers_of(own.table)
         for row, lr in zip(own.rows, own.lrs, strict=True)
         if (found := _quantiles(own.table, row, f"{kind}_size/{layer}")) is not None
     ]
+    drawn, floor = _panels(panels)
     return BandFigure(
         id=f"{kind}-sizes",
         title=Message(f"updates.sizes.{kind}"),
         caption=Message("updates.sizes.caption"),
         summary=Message("updates.sizes.summary", {"panels": len(panels)}),
         y_label=Message(f"updates.axis.{kind}"),
-        panels=tuple(panels),
-        y_limits=_limits(panels),
+        panels=drawn,
+        y_limits=(floor, _top(drawn)),
     )
 
 
 def rules_figure(tables: dict[str, SweepTable]) -> BandFigure:
     """Distribution of |Δw| over training of every rule at the same learning rate."""
-    panels = []
+    panels: list[tuple[Message | str, tuple[Array, Array]]] = []
     for name, table in tables.items():
         row = int(np.argmin(np.abs(np.log(table.lrs / SHOWN_LR))))
         found = _quantiles(table, row, "update_size")
         if found is not None:
-            panels.append(BandPanel(name, *found))
+            panels.append((name, found))
+    drawn, floor = _panels(panels)
     return BandFigure(
         id="rules",
         title=Message("updates.rules.title", {"lr": SHOWN_LR}),
         caption=Message("updates.rules.caption"),
         summary=Message("updates.rules.summary", {"panels": len(panels)}),
         y_label=Message("updates.axis.update"),
-        panels=tuple(panels),
-        y_limits=_limits(panels),
+        panels=drawn,
+        y_limits=(floor, _top(drawn)),
         horizontals=(Mark(SHOWN_LR, "η"),),
     )
 
 
 def _quantiles(table: SweepTable, row: int, column: str) -> tuple[Array, Array] | None:
-    """Steps and quantiles (T, 5) of the first seed's run, where all are positive; ``None`` where there are none."""
+    """Steps and quantiles (T, 5) of the first seed's run; ``None`` where there are none."""
     trace = table.cells[row][0]
     if trace is None or f"{column}/{LEVELS[0]}" not in trace.evaluations:
         return None
     columns = np.array([trace.evaluations[f"{column}/{level}"] for level in LEVELS]).T
-    known = np.isfinite(columns).all(axis=1) & (columns[:, 2] > 0)
-    if not known.any():
-        return None
-    # Weights that never had a gradient have quantiles of zero, which no logarithmic axis shows.
-    return trace.evaluations["step"][known], np.maximum(columns[known], 1e-3 * columns[known, 2:3])
+    known = np.isfinite(columns).all(axis=1)
+    return (trace.evaluations["step"][known], columns[known]) if known.any() else None
 
 
-def _limits(panels: Sequence[BandPanel]) -> tuple[float, float] | None:
-    """From a hundredth of the smallest median to the largest quantile."""
-    if not panels:
-        return None
-    low = min(float(panel.quantiles[:, 2].min()) for panel in panels)
-    high = max(float(np.median(panel.quantiles[:, 4])) for panel in panels)
-    return low / 100, 10 * max(high, low)
+def _panels(found: Sequence[tuple[Message | str, tuple[Array, Array]]]) -> tuple[tuple[BandPanel, ...], float]:
+    """Panels whose numbers end at a floor, since no logarithmic axis shows the zeros of units that died; and that floor."""
+    top = max((float(quantiles[:, 2].max()) for _, (_, quantiles) in found), default=1.0)
+    floor = DEPTH_SHOWN * (top if top > 0 else 1.0)
+    return tuple(BandPanel(name, steps, np.maximum(quantiles, floor)) for name, (steps, quantiles) in found), floor
+
+
+def _top(panels: Sequence[BandPanel]) -> float:
+    return 2 * max((float(panel.quantiles.max()) for panel in panels), default=1.0)
