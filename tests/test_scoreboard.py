@@ -1,0 +1,100 @@
+"""The scoreboard: labels, remedies, tables, and what other tools would have said."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.record import RunRecord
+from etude.analysis.diagnosis.verdict import Fault, Remedy
+from etude.core.message import Message
+from etude.core.trace import Ending, Outcome, Trace
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+MODULES = ("scoreboard", "cases", "lab", "faults", "worlds", "others")
+
+
+@pytest.fixture(scope="module")
+def board() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        import scoreboard
+
+        yield scoreboard
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+def other(name: str) -> Any:
+    return sys.modules[name]
+
+
+def test_labels_follow_the_results_of_a_sweep(board: Any) -> None:
+    def run(train: float, held_out: float, *, diverged: bool = False) -> Any:
+        outcome = Outcome(Ending.DIVERGED, 3, "exploded") if diverged else Outcome(Ending.COMPLETED, 9)
+        points = {"train_loss": np.array([2.0]), "validation_loss": np.array([2.0])}
+        final = {} if diverged else {"train_loss": train, "validation_loss": held_out}
+        return other("lab").Run(None, Trace("", outcome, {}, points, final))
+
+    runs = [run(1.9, 1.9), run(0.2, 0.3), run(0.09, 0.3), run(0.0, 0.2), run(0.8, 0.28), run(0, 0, diverged=True)]
+    assert other("cases").label(runs) == ["low", "low", "ok", "ok", "ok", "high"]
+
+
+def test_every_half_has_worlds_and_faults_of_its_own(board: Any) -> None:
+    cases = other("cases")
+    names = {half: {world.name for world in cases.worlds(half)} for half in ("development", "held-out")}
+    assert not names["development"] & names["held-out"]
+    world = cases.worlds("development")[0]
+    planted = list(cases.planted(world, 0))
+    assert len({case.kind for case in planted}) == len(planted) > 10
+    assert sum(not case.truth for case in planted) == 1
+
+
+def test_a_remedy_changes_what_it_names(board: Any) -> None:
+    cases, lab = other("cases"), other("lab")
+    case = next(iter(cases.planted(cases.worlds("development")[0], 0)))
+    text = Message("diagnosis.healthy.falsifier")
+    slower = lab.heal(case, Remedy(text, lr_factor=0.1))
+    assert slower.spec.peak_lr == pytest.approx(0.1 * case.spec.peak_lr)
+    changed = lab.heal(case, Remedy(text, changes={"clip_norm": 1.5, "warmup_steps": 40, "group_scale/1.weight": 100}))
+    assert (changed.spec.clip_norm, changed.spec.group_scales) == (1.5, (("1.weight", 100.0),))
+    assert changed.spec.schedule(0) < changed.spec.schedule(39) <= changed.spec.schedule(40) == 1
+    gained = lab.heal(case, Remedy(text, changes={"init_gain": 2.0}))
+    before, after = (c.task.init(0).state_dict() for c in (case, gained))
+    assert [float(after[n].norm() / before[n].norm()) for n in ("1.weight", "3.weight", "5.weight")] == pytest.approx(
+        [2, 2, 1]
+    )
+
+
+def test_the_report_counts(board: Any) -> None:
+    def score(truth: str, said: str, right: bool, healed: bool | None = None) -> Any:
+        return board.Score("w", "k", truth, 0.1, [said], right, {name: [] for name in other("others").OTHERS}, healed)
+
+    scores = [score("ok", "healthy", True)] * 9 + [score("ok", "too_low", False)]
+    scores += [
+        score("low", "too_low", True, True),
+        score("high", "healthy", False, False),
+        score("spike", "spike", True, True),
+    ]
+    text = board.report(scores)
+    assert "false alarms on healthy runs" in text
+    assert " 10.0%" in text.splitlines()[2]
+    assert "this diagnosis" in text
+
+
+def test_a_nan_silences_the_rule_of_olmo_as_long_as_it_is_in_the_window(board: Any) -> None:
+    rng = np.random.default_rng(0)
+    loss = 1 + 0.01 * rng.normal(size=400)
+    loss[200] = 5.0
+
+    def said(values: Any) -> set[str]:
+        trace = Trace("", Outcome(Ending.COMPLETED, 400), {"loss": values})
+        found: set[str] = other("others").olmo(Evidence(RunRecord(trace)))
+        return found
+
+    assert said(loss) == {Fault.SPIKE.value}
+    loss[150] = np.nan
+    assert said(loss) == set()
