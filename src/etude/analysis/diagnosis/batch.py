@@ -7,7 +7,7 @@ import numpy as np
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.analysis.ratio import noise_scale
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 FAR_BELOW = 1 / 30
 STALLED = 0.1
@@ -28,7 +28,7 @@ def batch_size(e: Evidence) -> Diagnosis | None:
     below = np.isfinite(low) and e.run.batch_size < FAR_BELOW * low
     if not below or e.gain[0] > STALLED or e.progress > LEFT_OVER:
         return None
-    values: dict[str, str | int | float] = {"batch": e.run.batch_size, "scale": scale if np.isfinite(scale) else low}
+    values: dict[str, Value] = {"batch": e.run.batch_size, "scale": scale if np.isfinite(scale) else low}
     return Diagnosis(
         fault=Fault.BATCH_SIZE,
         symptom=Message("diagnosis.batch_size.symptom", values),

@@ -23,7 +23,7 @@ from etude.analysis.diagnosis.schedules import decayed_early, long_warmup, no_wa
 from etude.analysis.diagnosis.spikes import spikes
 from etude.analysis.diagnosis.units import dead_units, saturated
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 CLOSE = 12
 """Most steps between a spike and the breakdown that it brought about."""
@@ -118,7 +118,7 @@ def _nothing_wrong(e: Evidence) -> Diagnosis:
             estimate=e.progress,
             wanted=(Message("diagnosis.wanted.alignment"), Message("diagnosis.wanted.fork")),
         )
-    values: dict[str, str | int | float] = {"progress": e.progress, "gain": gain[0]}
+    values: dict[str, Value] = {"progress": e.progress, "gain": gain[0]}
     return Diagnosis(
         Fault.HEALTHY,
         Message("diagnosis.healthy.symptom", values),

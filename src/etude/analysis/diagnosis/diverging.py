@@ -6,7 +6,7 @@ import numpy as np
 
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 from etude.core.trace import Array
 
 LEARNED = 0.2
@@ -39,7 +39,7 @@ def diverging(e: Evidence) -> Diagnosis | None:
         return None
     good = np.flatnonzero(known <= lowest + 0.1 * descent)
     began = int((good[-1] + 1) * WIDTH)
-    values: dict[str, str | int | float] = {"lowest": lowest, "start": e.start, "began": began}
+    values: dict[str, Value] = {"lowest": lowest, "start": e.start, "began": began}
     symptom = (
         Message("diagnosis.diverging.exploded", values)
         if exploded

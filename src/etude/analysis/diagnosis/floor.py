@@ -5,7 +5,7 @@ from __future__ import annotations
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.forked import spared_by_fork, spread_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 WORTH = 0.05
 ALIKE = 0.01
@@ -19,7 +19,7 @@ def noise_floor(e: Evidence) -> Diagnosis | None:
         return None
     assert e.run.fork is not None
     factor = 1 / float(e.run.fork.factors.min())
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "share": spared.value,
         "low": spared.low,
         "high": spared.high,
@@ -59,7 +59,7 @@ def plateau(e: Evidence) -> Diagnosis | None:
     elif aligned is not None:
         confidence, wanted = Confidence.POSSIBLE, (Message("diagnosis.wanted.fork"),)
         low, high = aligned.interval()
-        values: dict[str, str | int | float] = {
+        values: dict[str, Value] = {
             "progress": e.progress,
             "cosine": aligned.mean,
             "low": low,

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from etude.analysis.diagnosis.diverging import diverging
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 from etude.core.trace import Array
 
 EARLY = 0.1
@@ -77,14 +77,14 @@ def _learned_nothing(e: Evidence) -> _Found | None:
     if not (peak > 1.2 or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
         return None
     confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
-    values: dict[str, str | int | float] = {"progress": e.progress, "peak": peak}
+    values: dict[str, Value] = {"progress": e.progress, "peak": peak}
     return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, 1.2), confidence
 
 
 def _damaged(e: Evidence) -> _Found | None:
     peak, dead = _peak(e), _died(e)
     if dead > DEAD and e.dead is not None and e.suffers:
-        values: dict[str, str | int | float] = {"layer": e.dead[0], "dead": dead, "peak": peak}
+        values: dict[str, Value] = {"layer": e.dead[0], "dead": dead, "peak": peak}
         return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
     if peak > SHOT_UP and e.progress is not None and e.progress < 0.8 and not _lost_later(e):
         values = {"peak": peak, "progress": e.progress}
@@ -100,7 +100,7 @@ def _overshooting(e: Evidence) -> _Found | None:
     if e.progress > LEFT_OVER or gain[0] > 0.1 or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO:
         return None
     low, high = aligned.interval()
-    values: dict[str, str | int | float] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
+    values: dict[str, Value] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
     return Message("diagnosis.too_high.overshooting", values), 0, Confidence.POSSIBLE
 
 
@@ -112,7 +112,7 @@ def _learned_late(e: Evidence) -> _Found | None:
     if long < LARGE_RATIO:
         return None
     low, high = aligned.interval()
-    values: dict[str, str | int | float] = {"gain": gain[0], "cosine": aligned.mean, "low": low, "high": high}
+    values: dict[str, Value] = {"gain": gain[0], "cosine": aligned.mean, "low": low, "high": high}
     return Message("diagnosis.too_high.learned_late", values), 0, Confidence.LIKELY
 
 

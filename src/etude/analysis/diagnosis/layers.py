@@ -6,7 +6,7 @@ import numpy as np
 
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 from etude.core.trace import Array
 
 APART = 30.0
@@ -28,7 +28,7 @@ def frozen(e: Evidence) -> Diagnosis | None:
     moving = [float(np.nanmedian(ratio)) for ratio in ratios.values() if np.nanmax(np.nan_to_num(ratio)) > 0]
     if not still or not moving or max(moving) < RESOLVED:
         return None
-    values: dict[str, str | int | float] = {"parameter": still[0], "count": len(still), "all": len(ratios)}
+    values: dict[str, Value] = {"parameter": still[0], "count": len(still), "all": len(ratios)}
     return Diagnosis(
         fault=Fault.FROZEN_PARAMETER,
         symptom=Message("diagnosis.frozen.symptom", values),
@@ -68,7 +68,7 @@ def imbalance(e: Evidence) -> Diagnosis | None:
     others = [abs(np.log10(ratio / middle)) for name, ratio in ratios.items() if name != worst]
     if max(others) > abs(np.log10(apart)) / 2:  # all are spread out: no layer stands apart
         return None
-    values: dict[str, str | int | float] = {"layer": worst, "ratio": ratios[worst], "median": middle}
+    values: dict[str, Value] = {"layer": worst, "ratio": ratios[worst], "median": middle}
     return Diagnosis(
         fault=Fault.IMBALANCE,
         symptom=Message("diagnosis.imbalance.symptom", values),

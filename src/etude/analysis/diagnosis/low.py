@@ -7,7 +7,7 @@ import numpy as np
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.forked import gain_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 ALIGNED_T = 5.0
 ALIGNED = 0.12
@@ -67,7 +67,7 @@ def _symptom(e: Evidence, gain: float) -> Message:
     if aligned is None:
         return Message("diagnosis.too_low.by_gain", {"gain": gain})
     low, high = aligned.interval()
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "gain": gain,
         "cosine": aligned.mean,
         "low": low,

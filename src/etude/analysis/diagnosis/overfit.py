@@ -6,7 +6,7 @@ import numpy as np
 
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 GAVE_BACK = 0.1
 BEFORE = 0.7
@@ -28,7 +28,7 @@ def overfitting(e: Evidence) -> Diagnosis | None:
     risen = float(held_out[-3:].min() - held_out[best])
     if risen < GAVE_BACK * descent or train[-3:].max() >= train[best]:
         return None
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "step": int(e.places[best]),
         "lowest": float(held_out[best]),
         "last": float(held_out[-1]),

@@ -6,7 +6,7 @@ import numpy as np
 
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 STEEP = 0.05
 HEAVY = 5.0
@@ -34,7 +34,7 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
     middle, tail = (float(np.percentile(known, level)) for level in (50, 99))
     if tail <= HEAVY * middle and e.progress > LEARNED:
         return None
-    values: dict[str, str | int | float] = {"slope": slope, "tail": tail / middle}
+    values: dict[str, Value] = {"slope": slope, "tail": tail / middle}
     return Diagnosis(
         fault=Fault.TIME_EXPLOSION,
         symptom=Message("diagnosis.time_explosion.symptom", values),

@@ -8,7 +8,7 @@ from etude.analysis.alignment import column_mean
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.low import ALIGNED, ALIGNED_T
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 from etude.core.trace import Array
 
 ROUNDING = 1e-3
@@ -31,7 +31,7 @@ def wrong_schedule(e: Evidence) -> Diagnosis | None:
         return None
     began = int(off[0])
     worst = int(off[np.argmax(np.abs(applied[off] - planned[off]))])
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "began": began,
         "step": worst,
         "applied": float(applied[worst]),
@@ -75,7 +75,7 @@ def no_warmup(e: Evidence) -> Diagnosis | None:
     if not (highest > ROSE * abs(e.start) and first > RATIO_FALLS * later > 0):
         return None
     steps = round(2 / (1 - beta2))
-    values: dict[str, str | int | float] = {"highest": highest, "start": e.start, "times": first / later}
+    values: dict[str, Value] = {"highest": highest, "start": e.start, "times": first / later}
     return Diagnosis(
         fault=Fault.NO_WARMUP,
         symptom=Message("diagnosis.no_warmup.symptom", values),
@@ -111,7 +111,7 @@ def long_warmup(e: Evidence) -> Diagnosis | None:
     calm = [i for i, piece in enumerate(pieces) if np.nanmean(piece) < ALIGNED]
     ends = max(1, int(top * (calm[0] if calm else len(pieces)) / len(pieces)))
     low, high = early.interval()
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "steps": top,
         "share": top / horizon,
         "cosine": early.mean,
@@ -150,7 +150,7 @@ def decayed_early(e: Evidence) -> Diagnosis | None:
     if after is None or after.t < ALIGNED_T or after.mean < ALIGNED:
         return None
     low, high = after.interval()
-    values: dict[str, str | int | float] = {
+    values: dict[str, Value] = {
         "cut": cut,
         "share": cut / horizon,
         "cosine": after.mean,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.outliers import outliers
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 FACTOR = 10.0
 """A spike is also this many times what is usual at its step: a robust z alone takes a heavy tail for spikes."""
@@ -40,7 +40,7 @@ def spikes(e: Evidence) -> Diagnosis | None:
         return None
     clean = float(np.nanpercentile(positive[~found & e.plateau[: len(found)]], CLEAN))
     largest = float(np.nanmax(positive[found], initial=0.0)) / usual
-    values: dict[str, str | int | float] = {"count": len(starts), "first": int(starts[0]), "largest": largest}
+    values: dict[str, Value] = {"count": len(starts), "first": int(starts[0]), "largest": largest}
     if name == "loss":
         symptom = Message("diagnosis.spike.loss", values)
         remedy = Remedy(Message("diagnosis.spike.remedy_unknown", {}), restart=False)

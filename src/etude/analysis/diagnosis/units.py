@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from etude.analysis.diagnosis.evidence import BORN_DEAD, Evidence
 from etude.analysis.diagnosis.high import DEAD
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
-from etude.core.message import Message
+from etude.core.message import Message, Value
 
 SATURATED = 0.5
 FLAT = math.atanh(0.97)
@@ -32,7 +32,7 @@ def dead_units(e: Evidence) -> Diagnosis | None:
     if share <= DEAD or not (born or e.suffers):
         return None
     began = int(e.places[int(np.argmax(column > DEAD))])
-    values: dict[str, str | int | float] = {"layer": layer, "share": share, "first": first, "began": began}
+    values: dict[str, Value] = {"layer": layer, "share": share, "first": first, "began": began}
     return Diagnosis(
         fault=Fault.DEAD_UNITS,
         symptom=Message("diagnosis.dead_units.born", values) if born else Message("diagnosis.dead_units.died", values),
@@ -62,7 +62,7 @@ def saturated(e: Evidence) -> Diagnosis | None:
     if share <= SATURATED or not (born or e.suffers):
         return None
     spread = FLAT / float(ndtri(1 - min(share, 0.999) / 2))
-    values: dict[str, str | int | float] = {"layer": worst, "share": share, "first": first}
+    values: dict[str, Value] = {"layer": worst, "share": share, "first": first}
     return Diagnosis(
         fault=Fault.SATURATED,
         symptom=Message("diagnosis.saturated.symptom", values),
