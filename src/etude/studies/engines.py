@@ -7,12 +7,13 @@ from typing import Any
 
 from etude.core.errors import SpecError
 from etude.core.record import from_plain, to_plain
-from etude.core.spec import TaskRef
+from etude.core.spec import RunSpec, TaskRef
 from etude.core.task import Task
 from etude.report.catalogue import say
 from etude.storage.writer import StudyWriter
 from etude.studies.arms import Arm
 from etude.studies.preflight import lanes_that_fit
+from etude.studies.shards import MOST_LANES, Shard, partition
 from etude.studies.stored import ENGINES
 from etude.studies.watch import Watcher
 from etude.training.engine import Choice, Engine, choose_engine, lanes_at_once
@@ -68,3 +69,24 @@ def stored_engines(writer: StudyWriter, wanted: Engine, device: str, watcher: Wa
         name: {key: arm[key] for key in ("lanes_that_fit", "at_once")} | {"engine": Engine(arm["engine"])}
         for name, arm in stored["arms"].items()
     }
+
+
+def deal(new: Mapping[str, Sequence[RunSpec]], dealt: Mapping[str, Mapping[str, Any]]) -> list[Shard]:
+    """Shards of a round's new runs, by arm; runs that two arms share are trained once.
+
+    Args:
+        new: New runs of each arm, by its name.
+        dealt: What ``stored_engines`` gives.
+    """
+    limits: dict[tuple[TaskRef, Engine, int], int] = {}
+    runs: dict[tuple[TaskRef, Engine, int], dict[str, RunSpec]] = {}
+    for name, own in new.items():
+        for run in own:
+            key = (run.task, dealt[name]["engine"], dealt[name]["at_once"])
+            limits[key] = min(limits.get(key, MOST_LANES), dealt[name]["lanes_that_fit"])
+            runs.setdefault(key, {})[run.hash] = run
+    return [
+        shard
+        for (task, engine, at_once), own in runs.items()
+        for shard in partition(list(own.values()), engine, limits[task, engine, at_once], at_once)
+    ]

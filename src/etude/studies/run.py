@@ -22,11 +22,10 @@ from etude.storage.guard import DATABASE
 from etude.storage.writer import StudyWriter
 from etude.studies.arms import Arm, Sweep
 from etude.studies.conductor import Conductor
-from etude.studies.engines import choose_engines, stored_engines
+from etude.studies.engines import choose_engines, deal, stored_engines
 from etude.studies.etude import Etude, Tasks
 from etude.studies.interrupt import stop_on_signals
 from etude.studies.preflight import check_disk
-from etude.studies.shards import partition
 from etude.studies.spec import MOST_RUNS, StudySpec
 from etude.studies.stored import ARMS, ENGINES, FINGERPRINT, ROUND, arm_options
 from etude.studies.watch import Watcher
@@ -106,13 +105,9 @@ def _train_rounds(
     number = 0
     while any(further.lrs for further in plans.values()):
         new = {arm.name: arm.runs(plans[arm.name].lrs, spec.seeds) for arm in arms if arm.name in plans}
-        # Two arms may share runs; the first one trains them.
-        owner = {run.hash: name for name, own in reversed(new.items()) for run in own}
-        trained = {name: [run for run in own if owner[run.hash] == name] for name, own in new.items()}
-        shards = [shard for name, own in trained.items() if own for shard in partition(own, **dealt[name])]
         writer.put_plan(ROUND.format(number), _round_document(new, plans))
-        writer.add_runs([run for own in trained.values() for run in own])
-        conductor.train(shards, number + 1)
+        writer.add_runs([run for own in new.values() for run in own])
+        conductor.train(deal(new, dealt), number + 1)
         # A study that goes on may hold runs of later rounds; a round is planned from what it saw at first.
         for name, own in new.items():
             runs[name] += own

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import ceil
-from operator import attrgetter
 
 from etude.core.record import content_hash
 from etude.core.spec import RunSpec
@@ -16,7 +14,7 @@ from etude.core.trace import Trace
 from etude.training.checkpoint import pack, pack_tensors, unpack
 from etude.training.engine import Engine, make_gradients
 from etude.training.finish import final_weights, finish
-from etude.training.lanes import start_lanes
+from etude.training.lanes import stack_key, start_lanes
 from etude.training.process import prepare_process
 from etude.training.train import train
 
@@ -69,23 +67,25 @@ class Finished:
 
 
 def partition(specs: Sequence[RunSpec], engine: Engine, lanes_that_fit: int, at_once: int) -> list[Shard]:
-    """Deal an arm's runs into shards: one seed each, learning rates interleaved so that the diverging ones are spread.
+    """Deal runs into shards, of one seed each: whatever may share a stack does, whichever arms it belongs to.
 
-    Depends on nothing but the runs and the engine, so it is the same for any number of workers.
+    Runs with equal update rules stay neighbours, which lets them be updated at once; beyond that learning rates are
+    interleaved, so that the diverging ones are spread. Depends on nothing but the runs and the engine, so it is the same for
+    any number of workers.
 
     Args:
-        specs: The runs.
+        specs: The runs, of one task.
         engine: How they are computed.
         lanes_that_fit: Most lanes of a shard.
         at_once: Fewest lanes worth a shard of their own.
     """
-    by_seed = [
-        list(group) for _, group in groupby(sorted(specs, key=attrgetter("seed", "peak_lr")), attrgetter("seed"))
-    ]
+    groups: dict[tuple[object, ...], list[RunSpec]] = {}
+    for spec in sorted(specs, key=lambda spec: (spec.seed, repr(spec.rule), spec.peak_lr, spec.hash)):
+        groups.setdefault(stack_key(spec), []).append(spec)
     shards = []
-    for group in by_seed:
+    for group in groups.values():
         limit = max(at_once, min(MOST_LANES, lanes_that_fit))
-        enough = min(ceil(FEWEST_SHARDS / len(by_seed)), len(group) // at_once)
+        enough = min(ceil(FEWEST_SHARDS / len(groups)), len(group) // at_once)
         parts = max(1, ceil(len(group) / limit), enough)
         shards += [Shard(tuple(group[i::parts]), engine) for i in range(parts)]
     return shards

@@ -118,23 +118,28 @@ def start_lanes(specs: Sequence[RunSpec], task: Task) -> Lanes:
     )
 
 
+def stack_key(spec: RunSpec) -> tuple[object, ...]:
+    """What a run must share with others to train in one stack with them: runs with equal keys may."""
+    return tuple(value for _, value in _shared_by_a_stack(spec))
+
+
 def check_one_stack(specs: Sequence[RunSpec]) -> None:
     """Raise ``ExecutionError`` unless the runs may share a stack."""
-    first = specs[0]
-    for name in ("task", "steps", "batch_size", "seed", "group_scales", "evaluate_every", "measures"):
-        if any(getattr(s, name) != getattr(first, name) for s in specs):
-            raise ExecutionError(f"the runs of one stack must agree in {name}: give each value a stack of its own")
-    if any(_batch_schedule(s) != _batch_schedule(first) for s in specs):
-        raise ExecutionError("the runs of one stack must agree in the schedule of batch_size: give each its own")
-    for name in ("rule", "controller"):
-        if any(_kind(getattr(s, name)) != _kind(getattr(first, name)) for s in specs):
-            raise ExecutionError(
-                f"the runs of one stack must agree in {name} up to its hyperparameters: give each {name} its own"
-            )
+    first = _shared_by_a_stack(specs[0])
+    for spec in specs[1:]:
+        for (name, value), (_, wanted) in zip(_shared_by_a_stack(spec), first, strict=True):
+            if value != wanted:
+                raise ExecutionError(f"the runs of one stack must agree in {name}: give each value a stack of its own")
 
 
-def _batch_schedule(spec: RunSpec) -> object:
-    return dict(spec.scheduled).get(BATCH_SIZE)
+def _shared_by_a_stack(spec: RunSpec) -> list[tuple[str, object]]:
+    names = ("task", "steps", "batch_size", "seed", "group_scales", "evaluate_every", "measures")
+    return [
+        *((name, getattr(spec, name)) for name in names),
+        ("the schedule of batch_size", dict(spec.scheduled).get(BATCH_SIZE)),
+        ("rule up to its hyperparameters", _kind(spec.rule)),
+        ("controller up to its hyperparameters", _kind(spec.controller)),
+    ]
 
 
 def _kind(record: object) -> object:
