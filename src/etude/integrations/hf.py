@@ -17,9 +17,9 @@ def monitor_callback(out: str | Path, **options: Any) -> Any:
     """A callback for ``Trainer(callbacks=[…])`` that watches the training as ``Monitor`` does.
 
     Horizon, batch size and clipping are the trainer's. The loss of a step is that in the model's outputs, because the trainer
-    tells callbacks of no other; a model without one leaves it out. Callbacks are called after the gradient was clipped, so that is
-    what is read. The ``eval_loss`` of ``evaluate`` becomes ``validation_loss``. A training that goes on from a
-    checkpoint goes on in the same folder.
+    tells callbacks of no other; a model without one leaves it out. Callbacks are called after the gradient was clipped, so the
+    clipped one is read. The ``eval_loss`` of ``evaluate`` becomes ``validation_loss``. One that goes on from a checkpoint
+    is recorded in the same folder.
 
     Args:
         out: Folder of the recording.

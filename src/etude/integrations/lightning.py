@@ -19,8 +19,8 @@ def monitor_callback(out: str | Path, **options: Any) -> Any:
     """A callback for ``Trainer(callbacks=[…])`` that watches the training as ``Monitor`` does.
 
     Horizon, accumulation, clipping and mixed precision are seen as the trainer has them: gradients are read before the trainer
-    clips them, and what is logged as ``val_…`` becomes ``validation_…``. A training that goes on from a checkpoint is recorded in
-    the same folder.
+    clips them, and what is logged as ``val_…`` becomes ``validation_…``. A training that goes on from a checkpoint is recorded
+    in the same folder.
 
     Args:
         out: Folder of the recording.
