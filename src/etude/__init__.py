@@ -14,11 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "EtudeError", "Monitor", "Study", "Task", "UserError", "__version__", "find"]
+__all__ = ["Answer", "EtudeError", "Monitor", "Study", "Task", "UserError", "__version__", "find", "find_groups"]
 
 if TYPE_CHECKING:
     from etude.core.errors import EtudeError, UserError
     from etude.integrations.finder.find import find
+    from etude.integrations.finder.groups import find_groups
     from etude.integrations.monitor import Monitor
     from etude.studies.study import Answer, Study
     from etude.tasks.task import Task
@@ -31,6 +32,7 @@ _HOMES = {
     "Task": "etude.tasks.task",
     "UserError": "etude.core.errors",
     "find": "etude.integrations.finder.find",
+    "find_groups": "etude.integrations.finder.groups",
 }
 
 

@@ -107,13 +107,13 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, limits: tuple[float, fl
         return ShortRun(lr, order, steps, losses, judged)
 
     start = float(np.sqrt(reading.onset * reading.lowest))
-    found.scouts = _bracket(lambda lr: run(lr, plan.scout), start, _SCOUT_GAP, limits, _WALK)
+    found.scouts = bracket(lambda lr: run(lr, plan.scout), start, _SCOUT_GAP, limits, _WALK)
     if not any(scout.finished for scout in found.scouts):
         found.objection = Message("find.all_explode", {"lr": min(scout.lr for scout in found.scouts)})
         return
     begin = _of_least_value(found.scouts).lr
     left = (plan.budget - stage.steps) // plan.confirm
-    found.runs = _bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, left)
+    found.runs = bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, left)
     _repeat(found, stage, plan, run)
     _seek_edge(found, stage, plan, run)
     if any(r.finished for r in found.runs):
@@ -121,7 +121,7 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, limits: tuple[float, fl
     found.objection = _objection(found, limits)
 
 
-def _bracket(
+def bracket(
     run: Callable[[float], ShortRun], start: float, gap: float, limits: tuple[float, float], most: int
 ) -> list[ShortRun]:
     """Go from a learning rate in steps of ``gap`` decades to where both neighbours are worse."""

@@ -57,7 +57,9 @@ class Stage:
         self.paired = data is not None or reset is not None
         self._optimizers, self._step, self._data = optimizers, step, data
         self._reset, self._evaluate, self._lr = reset, evaluate, 0.0
+        self._memory: Memory | None = None
         self._scales = _scales(optimizers)
+        self._factors = [1.0] * len(self._scales)
         loader = [data] if isinstance(data, DataLoader) else []
         used = [thing for function in (step, reset, evaluate) if function is not None for thing in referred(function)]
         self._roots = [*models, *optimizers, *also, *loader, *used]
@@ -71,12 +73,13 @@ class Stage:
         """
         before = digest_of(self._roots)
         hooks = [o.register_step_pre_hook(self._at_update) for o in self._optimizers]
-        self._memory = Memory(self._roots)  # with the hooks, which every restore must leave in place
         try:
+            self._memory = Memory(self._roots)  # with the hooks, which every restore must leave in place
             yield
         finally:
             with _undisturbed():
-                self._memory.restore()
+                if self._memory is not None:
+                    self._memory.restore()
                 for hook in hooks:
                     hook.remove()
         if digest_of(self._roots) != before:
@@ -85,15 +88,25 @@ class Stage:
                 "from this one"
             )
 
-    def run(self, lrs: Array, order: int, stop: Stop) -> tuple[Array, float | None]:
+    @property
+    def groups(self) -> int:
+        """Number of parameter groups of all optimizers."""
+        return len(self._scales)
+
+    def run(
+        self, lrs: Array, order: int, stop: Stop, factors: Sequence[float] | None = None
+    ) -> tuple[Array, float | None]:
         """Losses of a run at these learning rates (T,), and the evaluation after it; ends early when ``stop`` says so.
 
         Args:
             lrs: Learning rate of each step (N,).
             order: Which order of the batches: 0 is the one that the training itself would see.
             stop: Told the losses so far after each step.
+            factors: One for each group, on top of the ratios that the groups have; 1 by default.
         """
+        assert self._memory is not None, "runs are made while the stage is open"
         self._memory.restore()
+        self._factors = list(factors) if factors is not None else [1.0] * self.groups
         self._shuffle(order)
         if self._reset is not None:
             self._reset()
@@ -111,13 +124,13 @@ class Stage:
 
     def set_lr(self, lr: float) -> None:
         """Set the learning rate of the optimizers for good, groups in their ratios."""
-        self._lr = lr
+        self._lr, self._factors = lr, [1.0] * self.groups
         self._write()
 
     def _write(self) -> None:
         groups = (group for optimizer in self._optimizers for group in optimizer.param_groups)
-        for group, scale in zip(groups, self._scales, strict=True):
-            write(group, "lr", self._lr * scale)
+        for group, scale, factor in zip(groups, self._scales, self._factors, strict=True):
+            write(group, "lr", self._lr * scale * factor)
 
     def _at_update(self, *_: Any) -> None:
         self.updates += 1
