@@ -28,7 +28,7 @@ LR_FAULTS = {
     "low": {Fault.TOO_LOW, Fault.LONG_WARMUP, Fault.DECAYED_EARLY},
     "high": {Fault.TOO_HIGH, Fault.DIVERGING, Fault.OSCILLATION, Fault.NOISE_FLOOR},
 }
-HARM_DECIDES = {Fault.LONG_WARMUP, Fault.NO_WARMUP, Fault.DECAYED_EARLY}
+HARM_DECIDES = {Fault.LONG_WARMUP, Fault.NO_WARMUP, Fault.DECAYED_EARLY, Fault.IMBALANCE}
 """Planted faults that count only where the run does worse than its twin: a short task may forgive a long warm-up."""
 ROUNDS = 3
 """Times a remedy may be followed by the next diagnosis's."""

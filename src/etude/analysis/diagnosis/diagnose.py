@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from etude.analysis.diagnosis.batch import batch_size
 from etude.analysis.diagnosis.clipping import clipping
 from etude.analysis.diagnosis.depth import bad_init, symmetric, vanishing
@@ -78,22 +80,33 @@ def diagnose(run: RunRecord) -> list[Diagnosis]:
     e = Evidence(run)
     found = [verdict for rule in RULES if (verdict := rule(e)) is not None]
     seen = {verdict.fault for verdict in found}
+    if seen & {
+        Fault.TOO_HIGH,
+        Fault.DIVERGING,
+    }:  # what is left of the loss after a breakdown says nothing of short steps
+        found = [verdict for verdict in found if verdict.fault is not Fault.TOO_LOW]
     told = [replace(v, cause=next((c for c in CAUSES.get(v.fault, ()) if c in seen), None)) for v in found]
-    told = _blame_spikes(told)
+    told = _blame_spikes(told, _resolution(e))
     if not any(v.accuses for v in told):
         told.append(_nothing_wrong(e))
     return sorted(told, key=lambda v: (not v.accuses, v.cause is not None))
 
 
-def _blame_spikes(told: list[Diagnosis]) -> list[Diagnosis]:
-    """A run that went well and broke down at its first spike broke down because of it."""
+def _resolution(e: Evidence) -> int:
+    """Steps within which a breakdown can be dated: those between two evaluations, where some of its signs are read."""
+    return max(CLOSE, int(np.diff(e.places).max())) if len(e.places) > 1 else CLOSE
+
+
+def _blame_spikes(told: list[Diagnosis], resolution: int) -> list[Diagnosis]:
+    """A run that went well and broke down right after its first spike broke down because of it."""
     spike = next((v for v in told if v.fault is Fault.SPIKE), None)
     if spike is None or spike.began is None:
         return told
     first = spike.began
 
     def follows(v: Diagnosis) -> bool:
-        return v.fault in (Fault.DIVERGING, Fault.TOO_HIGH) and v.began is not None and abs(v.began - first) <= CLOSE
+        broke = v.fault in (Fault.DIVERGING, Fault.TOO_HIGH) and v.began is not None
+        return broke and -CLOSE <= (v.began or 0) - first <= resolution
 
     if not any(follows(v) for v in told):
         return told

@@ -82,11 +82,13 @@ def _learned_nothing(e: Evidence) -> _Found | None:
 
 
 def _damaged(e: Evidence) -> _Found | None:
+    if _lost_later(e):
+        return None
     peak, dead = _peak(e), _died(e)
     if dead > DEAD and e.dead is not None and e.suffers:
         values: dict[str, Value] = {"layer": e.dead[0], "dead": dead, "peak": peak}
         return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
-    if peak > SHOT_UP and e.progress is not None and e.progress < 0.8 and not _lost_later(e):
+    if peak > SHOT_UP and e.progress is not None and e.progress < 0.8:
         values = {"peak": peak, "progress": e.progress}
         return Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY
     return None
