@@ -6,6 +6,7 @@ import difflib
 
 from etude.core.errors import SpecError
 from etude.studies.adaptive.etude import ADAPTIVE
+from etude.studies.clinic.etude import CLINIC
 from etude.studies.convergence import CONVERGENCE
 from etude.studies.decay.etude import DECAY
 from etude.studies.descent.etude import DESCENT
@@ -17,7 +18,7 @@ from etude.studies.spec import StudySpec
 from etude.studies.updates.etude import UPDATES
 from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, UPDATES, GRADIENTS)
+ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, UPDATES, GRADIENTS, CLINIC)
 
 
 def etude_named(name: str) -> Etude:

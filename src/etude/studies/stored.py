@@ -99,7 +99,8 @@ class StoredStudy:
 
 def arm_options(spec: StudySpec, arm: Arm) -> SweepOptions:
     """The options of the analysis that follow from the study's and the arm's."""
-    return SweepOptions(tolerance=spec.tolerance, target=spec.target, lr_range=(arm.lrs[0], arm.lrs[-1]))
+    lr_range = (arm.lrs[0], arm.lrs[-1]) if len(arm.lrs) > 1 else None
+    return SweepOptions(tolerance=spec.tolerance, target=spec.target, lr_range=lr_range)
 
 
 def read_stored(folder: Path) -> StoredStudy:
