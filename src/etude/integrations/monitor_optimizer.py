@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_tensors import lengths, products
+from etude.integrations.monitor_tensors import lengths, own_parts, products
 
 
 @final
@@ -179,7 +179,7 @@ class OptimizerWatch:
                 if p not in self._buffers:
                     self._buffers[p] = torch.empty_like(p)
             self._copies = [self._buffers[p] for p in params]
-            torch._foreach_copy_(self._copies, params)
+            torch._foreach_copy_(own_parts(self._copies), own_parts(params))
 
     def _read_all(self) -> Tensor | None:
         """Lengths of all gradients (N,), and that of the whole gradient kept as ``norm``."""
@@ -208,7 +208,7 @@ class OptimizerWatch:
             factors = torch.tensor([-lrs[p] for p in params], device=params[0].device)
             return _Update(params, [state[p]["momentum_buffer"] for p in params], factors)
         # before − after, in place; the factor turns it round
-        torch._foreach_sub_(self._copies, params)
+        torch._foreach_sub_(own_parts(self._copies), own_parts(params))
         return _Update(params, self._copies, -1.0)
 
     def _moves_along_a_buffer(self) -> bool:

@@ -44,6 +44,11 @@ def whole(reduced: Tensor) -> Tensor:
     return found
 
 
+def own_parts(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What lies on this rank of each tensor: all of it, or its shard."""
+    return [getattr(t, "to_local", lambda t=t: t)() for t in tensors]
+
+
 def is_sharded(tensor: Tensor) -> bool:
     """Whether the tensor is a part of a larger one that lies on several ranks."""
     return hasattr(tensor, "full_tensor")
