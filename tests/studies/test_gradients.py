@@ -38,7 +38,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, small_task: Any) -> Iterator
 
 def test_every_question_gets_an_answer_or_a_reason(small: Answer) -> None:
     names = ["slopes", "default_depth", "scale", "exploding_remedy", "exploding_basin"]
-    names += ["vanishing_remedy", "through_time", "time_remedy"]
+    names += ["vanishing_remedy", "through_time", "recurrent_remedy"]
     assert [finding.name for finding in small.stored.findings] == names
     for language in LANGUAGES:
         assert len(small.text(language).splitlines()) == 3
@@ -75,7 +75,7 @@ def test_runs_that_two_arms_share_are_trained_once_and_remedies_change_what_they
 
 def test_the_page_draws_theory_beside_measurement_and_maps_with_a_slider(small: Answer) -> None:
     figures = {figure.id: figure for figure in small.page.figures}
-    deltas, depths = figures["relu-delta"], figures["relu-depths"]
+    deltas, depths = figures["relu-delta"], figures["relu-depths-by-lr"]
     assert isinstance(deltas, LineFigure)
     assert [line.style for line in deltas.lines] == ["line", "dashed"] * 3
     assert isinstance(depths, HeatFigure)

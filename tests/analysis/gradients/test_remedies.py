@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from etude.analysis.gradients.remedies import gains, remedy_finding
+from etude.analysis.gradients.remedies import gains, remedy_finding, settled
 from etude.analysis.gradients.through_time import time_finding
 from etude.analysis.options import SweepOptions
 from etude.analysis.race.reading import Race, read_race
@@ -34,14 +34,11 @@ def _trace(loss: float, slope: float) -> Trace:
 
 
 def race(**arms: SweepTable) -> Race:
-    return read_race(arms, "train_loss", SweepOptions(), 9, 1)
+    return settled(read_race(arms, "train_loss", SweepOptions(), 9, 1), "none")
 
 
 def test_a_remedy_gains_what_its_floor_is_lower() -> None:
-    found = {
-        g.name: g
-        for g in gains(race(none=table(2.0, 0), good=table(1.0, 0.01), bad=table(2.5, 0.01)).arms, "none", 0.95)
-    }
+    found = {g.name: g for g in gains(race(none=table(2.0, 0), good=table(1.0, 0.01), bad=table(2.5, 0.01)), "none")}
     assert found["good"].gain == pytest.approx(1.0)
     assert found["good"].interval[0] > 0.9
     assert found["bad"].gain == pytest.approx(-0.5)
@@ -49,9 +46,7 @@ def test_a_remedy_gains_what_its_floor_is_lower() -> None:
 
 
 def test_a_gain_within_the_scatter_of_seeds_is_not_resolved() -> None:
-    found = remedy_finding(
-        race(none=table(2.0, 0), lucky=table(1.9, 0.5)), "remedy", "none", "gradients.exploding.question"
-    )
+    found = remedy_finding(race(none=table(2.0, 0), lucky=table(1.9, 0.5)), "exploding", "none")
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.estimate is None
     assert found.statement.values["rest"] == "lucky"
@@ -59,11 +54,11 @@ def test_a_gain_within_the_scatter_of_seeds_is_not_resolved() -> None:
 
 def test_the_finding_names_the_best_remedy_and_those_that_do_nothing() -> None:
     arms = race(none=table(2.0, 0), some=table(1.5, 0.01), best=table(1.0, 0.01), harm=table(2.5, 0.01))
-    found = remedy_finding(arms, "remedy", "none", "gradients.exploding.question")
+    found = remedy_finding(arms, "exploding", "none")
     assert found.verdict is Verdict.SUPPORTED
     assert found.estimate == pytest.approx(1.0)
     assert found.statement.values["best"] == "best"
-    assert found.statement.values["helped"] == "best (1), some (1.5)"
+    assert found.statement.values["helped"] == "best (1); some (1.5)"
     assert found.statement.values["rest"] == "harm"
 
 

@@ -5,6 +5,7 @@ Axes: L learning rates, S seeds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,18 +68,28 @@ class Slopes:
         return self.measured - self.theory
 
 
+def shown(activation: str) -> str:
+    """What the reader calls an activation."""
+    return "ReLU" if activation == "relu" else activation
+
+
 def profile(table: SweepTable, column: str, lr_row: int = 0, point: int = 0) -> tuple[tuple[str, ...], Array]:
-    """Layers and a column of ``DepthProfile`` at an evaluation, (layers, S), NaN where a run was not measured."""
+    """Layers in their order and a column of a measure by layers at an evaluation, (layers, S); NaN where there is none."""
     layers = [
         n for row in table.cells for c in row if c is not None for n in c.evaluations if n.startswith(f"{column}/")
     ]
-    names = tuple(dict.fromkeys(layers))
+    names = tuple(sorted(dict.fromkeys(layers), key=_counted))
     out = np.full((len(names), len(table.seeds)), np.nan)
     for j, trace in enumerate(table.cells[lr_row]):
         for i, name in enumerate(names):
             if trace is not None and name in trace.evaluations and len(trace.evaluations[name]) > point:
                 out[i, j] = trace.evaluations[name][point]
     return tuple(name.removeprefix(f"{column}/") for name in names), out
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    """Numbers in a name count as numbers: stored columns come back in the order of their letters."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def slopes(sweeps: Sequence[DeepSweep], width: int) -> list[Slopes]:
@@ -111,12 +122,12 @@ def slope_finding(sweeps: Sequence[DeepSweep], width: int, options: SweepOptions
     gap, (low, high) = float(worst.gap.mean()), t_interval(worst.gap, options.confidence)
     usual = next(s for s in found if s.sweep.init == "default" and s.sweep.activation == found[0].sweep.activation)
     values: dict[str, Value] = {
-        "activation": usual.sweep.activation,
+        "activation": shown(usual.sweep.activation),
         "layers": usual.sweep.depth,
         "measured": 10 ** float(usual.measured.mean()),
         "theory": 10 ** float(usual.theory.mean()),
         "count": len(found),
-        "worst": f"{worst.sweep.activation}, {worst.sweep.label}",
+        "worst": f"{shown(worst.sweep.activation)}, {worst.sweep.label}",
         "gap": gap,
         "low": low,
         "high": high,
@@ -168,8 +179,8 @@ def depth_finding(sweeps: Sequence[DeepSweep], activation: str) -> Finding:
     first = next(own for own in sweeps if own.activation == activation)
     holds, fails = trained.get("default", []), failed.get("default", [])
     others = [label for label in trained if label != "default" and max(trained[label]) >= max([*holds, *fails])]
-    question = Message("gradients.depth.question", {"activation": activation})
-    values: dict[str, Value] = {"activation": activation, "most": max([*holds, *fails]), "share": HALFWAY}
+    question = Message("gradients.depth.question", {"activation": shown(activation)})
+    values: dict[str, Value] = {"activation": shown(activation), "most": max([*holds, *fails]), "share": HALFWAY}
     values |= {"lrs": len(first.table.lrs), "seeds": len(first.table.seeds)}
     named: dict[str, Value] = {"others": ", ".join(others) or "–"}
 

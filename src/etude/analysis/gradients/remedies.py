@@ -5,17 +5,14 @@ Axes: S seeds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from etude.analysis.answers import LOSS
 from etude.analysis.plain import plain
-from etude.analysis.race.pairs import FEWEST_SEEDS, holm, paired_probability
+from etude.analysis.race.pairs import compare, correct
 from etude.analysis.race.reading import Race
-from etude.analysis.race.tuned import TunedArm
-from etude.analysis.statistics import t_interval
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message, Value
 
@@ -41,46 +38,49 @@ class Gain:
     resolved: bool
 
 
-def gains(arms: Sequence[TunedArm], without: str, confidence: float) -> list[Gain]:
-    """Gains of all other arms over ``without``, paired over seeds.
+def settled(race: Race, without: str) -> Race:
+    """The race, compared as remedies are: each with doing nothing, and among each other, two families of their own.
 
-    As in ``analysis.race`` a gain must hold at the learning rates that all seeds choose and at those that the other seeds
-    choose, and exceed what a finer grid might have won for the loser. Unlike there, an arm that nowhere learned counts as
-    what it reached: the claim is about the learning rates that were run.
+    As in ``analysis.race`` a difference must hold at the learning rates that all seeds choose and at those that the other
+    seeds choose, and exceed what a finer grid might have won for the loser. Unlike there, an arm that nowhere learned counts
+    as what it reached: the claim is about the learning rates that were run.
     """
-    base = next(arm for arm in arms if arm.name == without)
-    found, chances = [], []
-    for arm in arms:
-        if arm.name == without:
+    arms = tuple(replace(arm, slack=arm.slack if np.isfinite(arm.slack) else 0.0) for arm in race.arms)
+    confidence = race.options.confidence
+    pairs = compare(arms, confidence)
+    own = [pair for pair in pairs if without in (pair.first, pair.second)]
+    among = [pair for pair in pairs if without not in (pair.first, pair.second)]
+    return replace(race, arms=arms, pairs=(*correct(own, confidence), *correct(among, confidence)))
+
+
+def gains(race: Race, without: str) -> list[Gain]:
+    """Gains of all other arms over ``without``, the lowest loss first; of a race that is settled."""
+    found = []
+    for pair in race.pairs:
+        if without not in (pair.first, pair.second):
             continue
-        ways = [base.tuned - arm.tuned, base.held_out - arm.held_out]
-        loser = base if arm.mean <= base.mean else arm
-        slack = loser.slack if np.isfinite(loser.slack) else 0.0
-        ends = [t_interval(way, confidence) for way in ways]
-        gain = float(ways[0].mean())
-        agree = gain * float(ways[1].mean()) > 0 and len(arm.tuned) >= FEWEST_SEEDS
-        chances.append(max(paired_probability(way, slack) for way in ways) if agree else 1.0)
-        interval = min(low for low, _ in ends), max(high for _, high in ends)
-        found.append(Gain(arm.name, arm.mean, gain, interval, 1.0, resolved=False))
-    corrected = holm(chances)
-    return [replace(g, corrected=p, resolved=p <= 1 - confidence) for g, p in zip(found, corrected, strict=True)]
+        better = pair.second == without
+        name, (low, high) = pair.first if better else pair.second, pair.interval
+        loss = next(arm.mean for arm in race.arms if arm.name == name)
+        gain, interval = (pair.difference, (low, high)) if better else (-pair.difference, (-high, -low))
+        found.append(Gain(name, loss, gain, interval, pair.corrected, pair.resolved))
+    return sorted(found, key=lambda g: g.loss)
 
 
-def remedy_finding(race: Race, name: str, without: str, key: str) -> Finding:
+def remedy_finding(race: Race, part: str, without: str) -> Finding:
     """Which remedies lower the final loss, and which lowers it most?
 
     Args:
-        race: The remedies, and doing nothing.
-        name: Of the finding.
+        race: The remedies, and doing nothing; settled.
+        part: Whom they are to help: ``"exploding"``, ``"vanishing"`` or ``"recurrent"``.
         without: The arm that does nothing.
-        key: The question's key in the catalogue.
     """
     base = next(arm for arm in race.arms if arm.name == without)
-    found = sorted(gains(race.arms, without, race.options.confidence), key=lambda g: g.loss)
+    name, found = f"{part}_remedy", gains(race, without)
     helped = [g for g in found if g.resolved and g.gain > 0]
     rest = [g.name for g in found if g not in helped]
     details = {"without": base.mean, "gains": {g.name: vars(g) for g in found}, "lr": {a.name: a.lr for a in race.arms}}
-    question = Message(key)
+    question = Message(f"gradients.{part}.question")
     values: dict[str, Value] = {
         "loss": base.mean,
         "lr": base.lr,
@@ -89,24 +89,23 @@ def remedy_finding(race: Race, name: str, without: str, key: str) -> Finding:
         "seeds": len(base.tuned),
     }
     if not helped:
-        why = Message("gradients.remedies.none", values | {"rest": ", ".join(rest)})
+        why = Message(f"gradients.{part}.none", values | {"rest": "; ".join(rest)})
         return Finding(name, question, Verdict.INCONCLUSIVE, why, unit=LOSS, details=plain(details), runs=race.runs)
     best = helped[0]
     low, high = best.interval
     arm = next(a for a in race.arms if a.name == best.name)
     values |= {
         "best": best.name,
-        "best_loss": best.loss,
         "best_lr": arm.lr,
         "gain": best.gain,
         "low": low,
         "high": high,
     }
-    values |= {"helped": ", ".join(f"{g.name} ({g.loss:.2g})" for g in helped)}
+    values |= {"helped": "; ".join(f"{g.name} ({g.loss:.2g})" for g in helped)}
     if rest:
-        statement = Message("gradients.remedies.some", values | {"rest": ", ".join(rest)})
+        statement = Message(f"gradients.{part}.some", values | {"rest": "; ".join(rest)})
     else:
-        statement = Message("gradients.remedies.all", values)
+        statement = Message(f"gradients.{part}.all", values)
     return Finding(
         name, question, Verdict.SUPPORTED, statement, best.gain, best.interval, LOSS, plain(details), race.runs
     )

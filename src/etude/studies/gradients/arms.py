@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etude.analysis.gradients.depth import DeepSweep
+from etude.analysis.gradients.remedies import settled
 from etude.analysis.options import LossMetric, SweepOptions
 from etude.analysis.planning import Plan
 from etude.analysis.race.reading import Race, read_race
@@ -19,7 +20,7 @@ from etude.studies.arms import Arm, Sweep
 from etude.studies.bases import base_run
 from etude.studies.etude import Tasks, one_task
 from etude.studies.gradients import networks
-from etude.studies.gradients.networks import HIDDEN, TIMES, WIDTH, Net, Remedy, label, recurrent_name
+from etude.studies.gradients.networks import HIDDEN, TIMES, WIDTH, WITHOUT, Net, Remedy, label, recurrent_name
 from etude.studies.grids import parse_grid
 from etude.studies.spec import StudySpec
 from etude.training.measures.depth import DepthProfile
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 METRIC: LossMetric = "train_loss"
 """What decides: whether a network trains at all is a question about the training loss."""
 
-GRID_LR, MAP_LR, REMEDY_LR, TIME_LR = "1e-3:0.316:6", "1e-4:0.316:8", "1e-4:1:9", "3e-3:0.3:5"
+GRID_LR, MAP_LR, REMEDY_LR, TIME_LR = "1e-3:0.3162:6", "1e-4:0.3162:8", "1e-4:1:9", "3e-3:0.3:5"
 """First learning rates for SGD with momentum, half decades apart."""
 
 OTHER = 0.1
@@ -113,13 +114,14 @@ def race_of(sweeps: Sequence[Sweep], part: str) -> Race:
     """The race of the remedies for one patient, or of the recurrent networks (``"time"``)."""
     own = {s.arm.name.removeprefix(f"{part}: "): s for s in sweeps if s.arm.name.startswith(f"{part}: ")}
     first = next(iter(own.values()))
-    return read_race(
+    race = read_race(
         {name: sweep.table for name, sweep in own.items()},
         METRIC,
         race_options(first.options),
         first.arm.base.steps,
         first.arm.base.batch_size,
     )
+    return settled(race, "default" if part == "time" else WITHOUT)
 
 
 def race_options(options: SweepOptions) -> SweepOptions:

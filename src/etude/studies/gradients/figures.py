@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from etude.analysis.gradients.depth import DeepSweep, profile
+from etude.analysis.gradients.depth import DeepSweep, profile, shown
 from etude.analysis.gradients.signals import Prediction, predict
 from etude.analysis.statistics import means
 from etude.core.message import Message
@@ -46,7 +47,7 @@ def by_depth(sweeps: Sequence[DeepSweep], activation: str, quantity: str) -> Lin
         lines.append(Line(name, x, theory, style="dashed", like=len(lines) - 1))
     return LineFigure(
         id=f"{activation}-{quantity}",
-        title=Message(f"gradients.{quantity}.title", {"activation": activation}),
+        title=Message(f"gradients.{quantity}.title", {"activation": shown(activation)}),
         caption=Message(f"gradients.{quantity}.caption"),
         summary=Message("gradients.by_depth.summary", {"lines": len(lines) // 2}),
         x_label=Message("gradients.axis.layer"),
@@ -86,7 +87,7 @@ def in_training(sweeps: Sequence[DeepSweep], activation: str) -> LineFigure:
             lines.append(Line(own.label, steps, columns.mean(axis=0), columns.min(axis=0), columns.max(axis=0)))
     return LineFigure(
         id=f"{activation}-training",
-        title=Message("gradients.training.title", {"activation": activation}),
+        title=Message("gradients.training.title", {"activation": shown(activation)}),
         caption=Message("gradients.training.caption"),
         summary=Message("gradients.by_depth.summary", {"lines": len(lines)}),
         x_label=Message("page.axis.step"),
@@ -96,11 +97,10 @@ def in_training(sweeps: Sequence[DeepSweep], activation: str) -> LineFigure:
     )
 
 
-def depth_map(sweeps: Sequence[DeepSweep], activation: str) -> HeatFigure:
-    """Final loss over depth and initialization, at each one's best learning rate or at the one that is picked."""
+def depth_maps(sweeps: Sequence[DeepSweep], activation: str) -> tuple[HeatFigure, HeatFigure]:
+    """Final loss over depth and initialization: at each one's best learning rate, and at the one that is picked."""
     own = [sweep for sweep in sweeps if sweep.activation == activation]
     rows, columns = list(dict.fromkeys(s.label for s in own)), sorted({s.depth for s in own})
-    lrs = own[0].table.lrs
 
     def lay(number: Callable[[Array], float]) -> Array:
         out = np.full((len(rows), len(columns)), np.nan)
@@ -109,20 +109,27 @@ def depth_map(sweeps: Sequence[DeepSweep], activation: str) -> HeatFigure:
         return out
 
     best = lay(lambda loss: float(loss.min()))
-    return HeatFigure(
+    frames = [(float(lr), lay(lambda loss, i=i: float(loss[i]))) for i, lr in enumerate(own[0].table.lrs)]  # type: ignore[misc]
+    figure = HeatFigure(
         id=f"{activation}-depths",
-        title=Message("gradients.depths.title", {"activation": activation}),
+        title=Message("gradients.depths.title", {"activation": shown(activation)}),
         caption=Message("gradients.depths.caption"),
         summary=Message("gradients.depths.summary", {"inits": len(rows), "depths": len(columns)}),
         x=HeatAxis(Message("gradients.axis.depth"), tuple(str(depth) for depth in columns)),
         y=HeatAxis(Message("gradients.axis.init"), tuple(rows)),
         value_label=Message(f"page.axis.{METRIC}"),
         values=best,
-        frames=tuple(HeatFrame(float(lr), lay(lambda loss, i=i: float(loss[i]))) for i, lr in enumerate(lrs)),  # type: ignore[misc]
         log_colour=spans_decades([best.ravel()]),
         limits=(float(best.min()), MOST_SHOWN),
         cell_format=".2g",
     )
+    played = replace(
+        figure,
+        id=f"{activation}-depths-by-lr",
+        title=Message("gradients.depths.by_lr", {"activation": shown(activation)}),
+        frames=tuple(HeatFrame(lr, values) for lr, values in frames),
+    )
+    return figure, played
 
 
 def trainability_map(sweeps: Sequence[DeepSweep]) -> HeatFigure:

@@ -27,11 +27,11 @@ def find(sweeps: Sequence[Sweep]) -> list[Finding]:
         slope_finding(deep, WIDTH, options),
         depth_finding(deep, "relu"),
         map_finding(map_sweeps(sweeps)),
-        remedy_finding(exploding, "exploding_remedy", WITHOUT, "gradients.exploding.question"),
+        remedy_finding(exploding, "exploding", WITHOUT),
         replace(forgiving(exploding), name="exploding_basin"),
-        remedy_finding(vanishing, "vanishing_remedy", WITHOUT, "gradients.vanishing.question"),
+        remedy_finding(vanishing, "vanishing", WITHOUT),
         time_finding(recurrent(sweeps), options),
-        remedy_finding(time, "time_remedy", "default", "gradients.time_remedy.question"),
+        remedy_finding(time, "recurrent", "default"),
     ]
 
 

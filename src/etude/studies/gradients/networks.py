@@ -98,9 +98,9 @@ REMEDIES = {
 
 THROUGH_TIME = {
     "default": Remedy("default"),
-    f"default, {NORM}": Remedy("default", clip={"clip_norm": CLIP_NORM}),
+    f"default + {NORM}": Remedy("default", clip={"clip_norm": CLIP_NORM}),
     "orthogonal": Remedy("orthogonal"),
-    f"orthogonal, {NORM}": Remedy("orthogonal", clip={"clip_norm": CLIP_NORM}),
+    f"orthogonal + {NORM}": Remedy("orthogonal", clip={"clip_norm": CLIP_NORM}),
     label(1.5): Remedy(1.5),
 }
 """Starts of the recurrent matrix, and clipping."""

@@ -9,7 +9,7 @@ from etude.core.message import Message, Value
 from etude.report.figures import RaceFigure
 from etude.report.page import LrFigure, Page, Section, Table
 from etude.studies.gradients.arms import deep_sweeps, map_sweeps, race_of
-from etude.studies.gradients.figures import by_depth, depth_map, in_training, through_time, trainability_map
+from etude.studies.gradients.figures import by_depth, depth_maps, in_training, through_time, trainability_map
 from etude.studies.gradients.networks import DEPTHS, TIMES, WIDTH, WITHOUT
 from etude.studies.layout import extras, provenance, would_change
 from etude.studies.races import Labels, contest_figure, race_table, valleys_figure
@@ -42,7 +42,7 @@ def lay_out(study: StoredStudy) -> Page:
             Section(
                 Message("gradients.depths.heading"),
                 (Message("gradients.depths.prose"),),
-                (depth_map(deep, "relu"), depth_map(deep, "tanh")),
+                (*depth_maps(deep, "relu"), *depth_maps(deep, "tanh")),
             ),
             Section(
                 Message("gradients.map.heading"),
@@ -80,7 +80,10 @@ def _race(study: StoredStudy, part: str) -> Section:
     contest: RaceFigure = contest_figure(race.arms, race.pairs, labels, race.options)
     valleys: LrFigure = valleys_figure(race.arms, labels)
     table: Table = race_table(race.arms, race.pairs, race.forgiveness, race.paces, labels, race.options)
-    figures = (replace(contest, id=f"{part}-contest"), replace(valleys, id=f"{part}-valleys"))
+    families: dict[str, Value] = {"level": 100 * race.options.confidence, "own": len(race.arms) - 1}
+    families |= {"among": len(race.pairs) - len(race.arms) + 1}
+    contest = replace(contest, id=f"{part}-contest", caption=Message("gradients.contest.caption", families))
+    figures = (contest, replace(valleys, id=f"{part}-valleys"))
     return Section(
         Message(f"gradients.{part}.heading"),
         (Message(f"gradients.{part}.prose"),),
