@@ -19,6 +19,7 @@ LITTLE = 0.2
 FAR = 0.5
 FAR_LEFT = 0.2
 FORK_RATIO = 2.0
+BEST_Q = 0.5
 
 
 def too_low(e: Evidence) -> Diagnosis | None:
@@ -101,11 +102,16 @@ def _far_from_over(e: Evidence) -> bool:
 
 
 def _factor(e: Evidence) -> float:
-    """How much longer the steps may be: what a useful descent needs, as far as the curvature allows."""
+    """How much longer the steps may be: to q = ½, three to thirty times; more where a run has hardly begun.
+
+    Good runs of the development tasks have q between 0.1 and 2. Where there are no line probes, or none resolves a curvature,
+    ten times if the loss fell evenly (G > ½), else three times.
+    """
     gain, progress = e.gain, e.progress
-    factor = 10.0 if gain is None or gain[0] > 0.5 else 3.0
+    factor = 10.0 if gain is None or gain[0] > FAR else 3.0
+    room = BEST_Q / e.q[0] if e.q is not None and e.q[0] > 0 else np.inf
+    if np.isfinite(room):
+        factor = float(np.clip(room, 3.0, 30.0))
     if progress is not None and progress < LITTLE:
-        factor = min(max(factor, 0.3 / max(progress, 1e-3)), 300.0)
-    if e.q is not None and 0 < e.q[0] < 1:
-        factor = min(factor, max(0.5 / e.q[0], 3.0))
+        factor = max(factor, min(0.3 / max(progress, 1e-3), 300.0, room))
     return float(f"{factor:.0e}")
