@@ -192,7 +192,7 @@ def held_out() -> tuple[World, ...]:
         on("fashion-cnn", partial(fashion, partial(cnn, 1, 14, 10, activation="gelu")), heavy, (64, 250), (1e-5, 0.03)),
         on("cnn-bn-adam", partial(digits, partial(cnn, 1, 8, 10, batch_norm=True)), Adam(), (32, 300), (1e-6, 0.003)),
         on("gru-sgd", partial(digits, partial(gru, 1, 8, 10, 32)), heavy, (32, 300), (1e-5, 0.1)),
-        on("post-norm-adam", partial(fashion, tokens), Adam(), (64, 250), (1e-6, 0.001)),
+        on("post-norm-adam", partial(fashion, tokens), Adam(), (32, 250), (1e-6, 0.005)),
         on(
             "noise-adamw",
             partial(noisy_digits, 0.3, partial(mlp, 64, (96,), 10, "silu")),
