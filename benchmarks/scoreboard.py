@@ -69,11 +69,13 @@ def main() -> None:
     parser.add_argument("--half", choices=("development", "held-out"), default="held-out")
     parser.add_argument("--seeds", type=int, default=1, help="replicates of every case")
     parser.add_argument("--schedules", default="constant,cosine", help=f"of the sweeps, among {','.join(SCHEDULES)}")
+    parser.add_argument("--worlds", help="only these of the half, and no faults that need a network of their own")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to keep what was said of every run")
     options = parser.parse_args()
     began = time.monotonic()
-    jobs = jobs_of(options.half, range(options.seeds), options.schedules.split(","))
+    chosen = options.worlds.split(",") if options.worlds else None
+    jobs = jobs_of(options.half, range(options.seeds), options.schedules.split(","), chosen)
     scores: list[Score] = []
     for done, (_, found) in enumerate(run_jobs(_work, jobs, options.workers), start=1):
         scores += found
@@ -83,16 +85,16 @@ def main() -> None:
         options.json.write_text(json.dumps([asdict(score) for score in scores], indent=1))
 
 
-def jobs_of(half: Half, seeds: Sequence[int], schedules: Sequence[str]) -> list[Job]:
-    """Everything to be run: sweeps, the longest first, then planted faults world by world."""
+def jobs_of(
+    half: Half, seeds: Sequence[int], schedules: Sequence[str], chosen: Sequence[str] | None = None
+) -> list[Job]:
+    """Everything to be run: sweeps, then planted faults world by world."""
+    here = [world for world in worlds(half) if chosen is None or world.name in chosen]
     jobs: list[Job] = [
-        partial(score_sweep, world, schedule, seed)
-        for seed in seeds
-        for schedule in schedules
-        for world in worlds(half)
+        partial(score_sweep, world, schedule, seed) for seed in seeds for schedule in schedules for world in here
     ]
-    jobs += [partial(score_planted, half, world, seed) for seed in seeds for world in (*worlds(half), None)]
-    return jobs
+    own: list[World | None] = [*here, None] if chosen is None else [*here]
+    return jobs + [partial(score_planted, half, world, seed) for seed in seeds for world in own]
 
 
 def score_sweep(world: World, schedule: str, seed: int) -> list[Score]:

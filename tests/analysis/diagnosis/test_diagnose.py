@@ -66,6 +66,13 @@ def test_every_subset_of_the_columns_is_diagnosed_without_an_error(healthy: Any)
         assert faults(alone)[0] in (Fault.HEALTHY, Fault.UNDECIDED), name
 
 
+def test_a_run_that_stalled_halfway_is_not_called_healthy(healthy: Any) -> None:
+    stalled = {"train_loss": np.append(2.3, np.full(POINTS - 1, 1.2))}
+    found = first(healthy.record(None, stalled))
+    assert (found.fault, found.symptom.key) == (Fault.UNDECIDED, "diagnosis.undecided.stalled")
+    assert [m.key for m in found.wanted] == ["diagnosis.wanted.fork"]
+
+
 def test_white_noise_about_a_level_is_no_oscillation(healthy: Any) -> None:
     flat = 0.05 + 0.01 * healthy.rng.normal(size=STEPS)
     loss = np.where(healthy.t < 40, healthy.loss, flat)

@@ -27,6 +27,9 @@ from etude.analysis.diagnosis.units import dead_units, saturated
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.message import Message, Value
 
+STALLED, HALFWAY = 0.1, 0.8
+"""A run whose descent was over early (G below the first) with much of the loss left is not called healthy."""
+
 CLOSE = 12
 """Most steps between a spike and the breakdown that it brought about."""
 
@@ -132,6 +135,14 @@ def _nothing_wrong(e: Evidence) -> Diagnosis:
             wanted=(Message("diagnosis.wanted.alignment"), Message("diagnosis.wanted.fork")),
         )
     values: dict[str, Value] = {"progress": e.progress, "gain": gain[0]}
+    if gain[0] < STALLED and e.progress < HALFWAY and e.run.fork is None:
+        return Diagnosis(
+            Fault.UNDECIDED,
+            Message("diagnosis.undecided.stalled", values),
+            Confidence.POSSIBLE,
+            estimate=e.progress,
+            wanted=(Message("diagnosis.wanted.fork"),),
+        )
     return Diagnosis(
         Fault.HEALTHY,
         Message("diagnosis.healthy.symptom", values),
