@@ -10,6 +10,7 @@ from etude.analysis.race.reading import Race, read_race
 from etude.analysis.table import SweepTable
 from etude.core.finding import Verdict
 from etude.core.trace import Ending, Outcome, Trace
+from etude.report.catalogue import LANGUAGES, say
 
 SEEDS = 4
 SCATTER = np.array([-1.5, -0.5, 0.5, 1.5])
@@ -70,3 +71,23 @@ def test_an_orthogonal_start_keeps_gradients_if_its_slope_is_resolved_from_the_d
     assert found.statement.values["linear"] == pytest.approx(3**-0.5)
     alike = {"default": ("default", table(1, 0, -0.3)), "orthogonal": ("orthogonal", table(1, 0, -0.3))}
     assert time_finding(alike, SweepOptions()).verdict is Verdict.INCONCLUSIVE  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", ["exploding", "vanishing", "recurrent"])
+def test_every_answer_can_be_said_in_every_language(part: str) -> None:
+    base = {"none": table(2.0, 0)}
+    for others in ({"a": table(1.5, 0.01), "b": table(1.9, 0.5)}, {"a": table(1.5, 0.01)}, {"b": table(1.9, 0.5)}):
+        found = remedy_finding(race(**base, **others), part, "none")
+        for language in LANGUAGES:
+            assert say(found.question, language)
+            assert say(found.statement, language)
+
+
+def test_an_arm_that_never_learned_is_told_from_one_that_did() -> None:
+    flat = table(9.99, 0)
+    stuck = SweepTable(flat.lrs, flat.seeds, tuple(tuple(_trace(10.0, 0.0) for _ in row) for row in flat.cells))
+    found = race(none=stuck, good=table(1.0, 0.01))
+    assert found.pairs[0].resolved
+    assert (
+        not read_race({"none": stuck, "good": table(1.0, 0.01)}, "train_loss", SweepOptions(), 9, 1).pairs[0].resolved
+    )

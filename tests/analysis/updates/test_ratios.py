@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 
 from etude.analysis.options import SweepOptions
+from etude.analysis.reading import read_sweep
 from etude.analysis.table import SweepTable
-from etude.analysis.updates.ratios import layer_ratios, layers_of, readings, rules_finding, typical
-from etude.core.finding import Verdict
+from etude.analysis.updates.ratios import (
+    layer_ratios,
+    layers_of,
+    ratio_finding,
+    readings,
+    rules_finding,
+    tells_finding,
+    typical,
+)
+from etude.core.finding import Finding, Verdict
 from etude.core.trace import Ending, Outcome, Trace
+from etude.report.catalogue import LANGUAGES, say
 
 SIZES = {f"weight_size/{place}q50": np.ones(2) for place in ("", "a/", "b/")}
 
@@ -54,3 +64,59 @@ def test_rules_are_compared_by_the_median_of_their_updates() -> None:
     assert found.estimate == pytest.approx(100)
     assert found.statement.values["most"] == "A"
     assert found.details["spread"]["A"] == pytest.approx(100)  # type: ignore[index, call-overload]
+
+
+def valley(ratios: list[list[float]]) -> SweepTable:
+    """Thirteen learning rates with the best in the middle; both layers of every seed have these ratios."""
+    rows = []
+    for x, own in zip(range(-6, 7), ratios, strict=True):
+        row = []
+        for seed, ratio in enumerate(own):
+            loss = 0.1 + 0.1 * abs(x) + 0.001 * seed
+            plain = trace(ratio, ratio)
+            evaluations = plain.evaluations | {"train_loss": np.array([2.3, loss])}
+            row.append(
+                Trace("x", plain.outcome, plain.per_step | {"loss": np.ones(8)}, evaluations, {"train_loss": loss})
+            )
+        rows.append(row)
+    return table(rows, [10.0**x for x in range(-6, 7)])
+
+
+def said(found: Finding) -> Finding:
+    for language in LANGUAGES:
+        assert say(found.question, language)
+        assert say(found.statement, language)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("best", "verdict"),
+    [
+        ([1e-3, 1.1e-3, 0.9e-3], Verdict.SUPPORTED),
+        ([1e-2, 1.1e-2, 0.9e-2], Verdict.REFUTED),
+        ([1e-3, 1e-2, 1e-4], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_thousandth_is_held_against_the_ratio_at_the_best_learning_rate(best: list[float], verdict: Verdict) -> None:
+    own = valley([[1.0] * 3] * 6 + [best] + [[1.0] * 3] * 6)
+    found = said(ratio_finding(own, read_sweep(own, "train_loss", SweepOptions()), SweepOptions()))
+    assert found.verdict is verdict
+    if verdict is not Verdict.INCONCLUSIVE:
+        assert found.estimate == pytest.approx(np.exp(np.log(best).mean()))
+
+
+@pytest.mark.parametrize(
+    ("low", "verdict"),
+    [
+        ([[1e-6] * 3] * 6, Verdict.SUPPORTED),
+        ([[1e-3] * 3] * 6, Verdict.REFUTED),
+        ([[1e-6] * 3] * 4 + [[1e-3] * 3] * 2, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_ratios_beyond_the_basin_tell_or_do_not(low: list[list[float]], verdict: Verdict) -> None:
+    good = [[1e-3] * 3]
+    mirrored = [[1e-3 * 1e-3 / ratio for ratio in row] for row in low]
+    own = valley(low + good + mirrored)
+    reading = read_sweep(own, "train_loss", SweepOptions())
+    for side in ("low", "high"):
+        assert said(tells_finding(own, reading, side, SweepOptions())).verdict is verdict

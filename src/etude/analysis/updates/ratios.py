@@ -25,8 +25,8 @@ FOLKLORE = 1e-3
 ABOUT = 3.0
 """Factor within which a ratio is about that."""
 
-TELLS = 0.9
-"""Share of readings from which on a ratio tells a wrong learning rate from a good one."""
+TELLS = 0.75
+"""Share of readings from which on a ratio tells a wrong learning rate from a good one; less is no better than looking twice."""
 
 RATIO = "‖Δw‖/‖w‖"
 

@@ -26,8 +26,8 @@ from etude.training.measures.sizes import Sizes
 METRIC: LossMetric = "train_loss"
 
 SWEEP = "sweep"
-LR = "1e-3:1:10"
-"""First learning rates, three per decade; extended where the best one or the edge lies beyond."""
+LR = "1e-3:1:13"
+"""First learning rates, four per decade; extended where the best one or the edge lies beyond."""
 
 EDGE_RATIO = 1.6
 """Widest bracket of the edge: the étude shows what happens beyond it, and need not know where it is."""
