@@ -17,6 +17,7 @@ from torch.optim import SGD, Adam, Optimizer
 import etude
 from etude.cli import app
 from etude.core.errors import DataError, ExecutionError, SpecError
+from etude.core.finding import Verdict
 from etude.integrations.finder.answer import Answer
 from etude.integrations.finder.digest import digest_of
 from etude.integrations.finder.memory import Memory
@@ -431,6 +432,21 @@ def test_a_task_is_searched_from_the_command_line(capsys: pytest.CaptureFixture[
 def test_options_that_do_not_fit_a_task_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(SpecError, match=words):
         find_for_task(**options)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda: etude.find(nn.Linear(5, 3), tuple(p[:0] for p in blobs()), functional.cross_entropy),
+        lambda: at_first_step(math.nan),
+        constant,
+    ],
+)
+def test_a_refusal_has_a_report_too(search: Callable[[], Answer], tmp_path: Path) -> None:
+    answer = search()
+    html = answer.write_report(tmp_path / "find.html").read_text()
+    assert "No learning rate can be recommended" in html
+    assert answer.page.findings[0].verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_report_is_written_in_both_languages(tmp_path: Path) -> None:
