@@ -20,6 +20,8 @@ OVERSHOOTS_T = -3.0
 LARGE_RATIO = 1e-2
 LEFT_OVER = 0.8
 FEW = 5
+ROSE = 1.2
+RESOLVED = 5.0
 LATE = 0.6
 
 
@@ -27,11 +29,12 @@ def too_high(e: Evidence) -> Diagnosis | None:
     """D2. The steps are so long that the run could not learn, in one of five ways, the plainest first.
 
     *Exploded*: the loss stopped being finite before anything was learned. *Nothing learned*: L_T > 0.8 L₀, and the steps were
-    seen to be too long: the loss had been beyond 1.2 L₀, units died, or fresh gradients point against the last update (t <
-    −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the units of a layer died while
-    training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three fifths of the descent came on
-    the last two thirds of the way, after large updates that overshot. *Overshooting*: a fifth of the loss is left and falls
-    no more (G < 0.1), fresh gradients point against the last update, and the median update ratio is above 0.01.
+    seen to be too long: the loss had been beyond 1.2 L₀ and five standard errors, units died, or fresh gradients point
+    against the last update (t < −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the
+    units of a layer died while training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three
+    fifths of the descent came on the last two thirds of the way, after large updates that overshot. *Overshooting*: a fifth
+    of the loss is left and falls no more (G < 0.1), fresh gradients point against the last update, and the median update
+    ratio is above 0.01.
     """
     if e.start is None or len(e.loss) == 0 or e.born_dead:
         return None
@@ -74,11 +77,12 @@ def _learned_nothing(e: Evidence) -> _Found | None:
     aligned, ratio = e.alignment(), e.step("update_ratio")
     long = ratio is None or float(np.nanmedian(ratio)) > LARGE_RATIO
     overshoots = aligned is not None and aligned.t < OVERSHOOTS_T and long
-    if not (peak > 1.2 or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
+    rose = peak > ROSE and (peak - 1) * abs(e.start or 0.0) > RESOLVED * e.noise / np.sqrt(FEW)
+    if not (rose or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
         return None
     confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
     values: dict[str, Value] = {"progress": e.progress, "peak": peak}
-    return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, 1.2), confidence
+    return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, ROSE), confidence
 
 
 def _damaged(e: Evidence) -> _Found | None:
@@ -127,8 +131,15 @@ def _first_not_finite(e: Evidence) -> int | None:
 
 
 def _first_above(e: Evidence, factor: float) -> int:
-    above = np.flatnonzero(~(e.loss <= factor * (e.start or 0.0)))
-    return int(above[0]) if len(above) else 0
+    """Step at which five losses in a row first have a median above a multiple of L₀; 0 if none have."""
+    above = ~(e.loss <= factor * (e.start or 0.0))
+    if len(above) < FEW:
+        return int(np.argmax(above)) if above.any() else 0
+    lasting = np.flatnonzero(sliding_window_view(above, FEW).sum(axis=1) > FEW // 2)
+    if not len(lasting):
+        return int(np.argmax(above)) if above.any() else 0
+    start = int(lasting[0])
+    return start + int(np.argmax(above[start:]))
 
 
 def _lowest(losses: Array) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from etude.analysis.alignment import ColumnMean
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.forked import gain_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
@@ -51,7 +52,7 @@ def too_low(e: Evidence) -> Diagnosis | None:
     shown = gain[0] if gain is not None else 1.0
     return Diagnosis(
         fault=Fault.TOO_LOW,
-        symptom=_symptom(e, shown),
+        symptom=_symptom(aligned if straight else None, shown),
         confidence=Confidence.CERTAIN if forked else Confidence.LIKELY if straight or flat else Confidence.POSSIBLE,
         remedy=Remedy(Message("diagnosis.too_low.remedy", {"factor": factor}), lr_factor=factor),
         falsifier=Message("diagnosis.too_low.falsifier"),
@@ -63,8 +64,7 @@ def too_low(e: Evidence) -> Diagnosis | None:
     )
 
 
-def _symptom(e: Evidence, gain: float) -> Message:
-    aligned = e.alignment(0, 1 / 3)
+def _symptom(aligned: ColumnMean | None, gain: float) -> Message:
     if aligned is None:
         return Message("diagnosis.too_low.by_gain", {"gain": gain})
     low, high = aligned.interval()
