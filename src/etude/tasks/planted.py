@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.tasks.data import load_images
-from etude.tasks.models import mlp
+from etude.tasks.models import Activation, mlp
 from etude.tasks.task import Task
 
 Start: TypeAlias = Callable[[nn.Module], None]
@@ -41,6 +42,16 @@ class Planted:
         with torch.no_grad():
             self.start(model)
         return model
+
+
+def _net(hidden: tuple[int, ...], activation: Activation = "relu") -> nn.Sequential:
+    """Fully connected network whose layers have names that say where they are, in alphabetical order."""
+    digits = len(str(len(hidden)))
+    names = ["flatten"]
+    for i in range(1, len(hidden) + 1):
+        names += [f"layer{i:0{digits}}", f"{activation}{i:0{digits}}"]
+    model = mlp(PIXELS, hidden, CLASSES, activation)
+    return nn.Sequential(OrderedDict(zip([*names, "output"], model, strict=True)))
 
 
 def normal(gain: float, model: nn.Module) -> None:
@@ -104,10 +115,10 @@ def unrelated(count: int, pair: Pair) -> Pair:
     return torch.randn(count, *x.shape[1:], generator=generator), y[rows]
 
 
-_plain = partial(mlp, PIXELS, SHALLOW, CLASSES)
-_middle = partial(mlp, PIXELS, MIDDLE, CLASSES)
-_deep = partial(mlp, PIXELS, DEEP, CLASSES)
-_tanh = partial(mlp, PIXELS, (64,) * 3, CLASSES, "tanh")
+_plain = partial(_net, SHALLOW)
+_middle = partial(_net, MIDDLE)
+_deep = partial(_net, DEEP)
+_tanh = partial(_net, (64,) * 3, "tanh")
 _he = partial(normal, 2**0.5)
 
 NETWORKS: Mapping[str, Callable[[], nn.Module]] = {

@@ -75,7 +75,7 @@ _COSINE, _REPEATED, _NOISY = Side(schedule="cosine"), Side(data="repeated"), Sid
 _TANH, _DEEP, _FIVE = Side(network="tanh"), Side(network="deep-he", lr=0.01), Side(network="five-he", lr=0.01)
 
 _AGREES = Shown("alignment", log=False)
-_APPLIED = Shown("lr", block=False, log=False)
+_APPLIED, _APPLIED_LOG = Shown("lr", block=False, log=False), Shown("lr", block=False)
 _NORM = Shown("gradient_norm", block=False)
 _BY_LAYER, _SIGNALS = Shown("update_ratio/", "layers"), Shown("activation_rms/", "depth")
 _HELD_OUT = Shown("validation_loss")
@@ -83,15 +83,15 @@ _HELD_OUT = Shown("validation_loss")
 _JUMP = _otherwise(lr=3.0, schedule="constant(60%, at=0.01) > constant")
 _STEPS = _otherwise(schedule="step(every=6%, by=0.1)")
 _CLIPPED = _otherwise(more={"clip_norm": 0.01})
-_FROZEN = _otherwise(more={"group_scales": (("1.weight", 0.0),)})
-_LAGGING = _otherwise(more={"group_scales": (("5.weight", 1e-3),)})
+_FROZEN = _otherwise(more={"group_scales": (("layer1.weight", 0.0),)})
+_LAGGING = _otherwise(more={"group_scales": (("output.weight", 1e-3),)})
 
 CASES: dict[str, Case] = {
-    "too-low": Case((Fault.TOO_LOW,), _otherwise(lr=3e-4), _AGREES),
+    "too-low": Case((Fault.TOO_LOW,), _otherwise(lr=2e-4), _AGREES),
     "too-high": Case((Fault.TOO_HIGH,), _otherwise(lr=1.0), Shown("update_ratio")),
     "dying": Case((Fault.TOO_HIGH, Fault.DEAD_UNITS), replace(_ADAM, lr=0.3), Shown("dead/", "max", log=False), _ADAM),
-    "diverging": Case((Fault.DIVERGING, Fault.TOO_HIGH), _JUMP, _APPLIED),
-    "decayed-early": Case((Fault.DECAYED_EARLY,), _STEPS, _APPLIED),
+    "diverging": Case((Fault.DIVERGING, Fault.TOO_HIGH), _JUMP, _APPLIED_LOG),
+    "decayed-early": Case((Fault.DECAYED_EARLY,), _STEPS, _APPLIED_LOG),
     "long-warm-up": Case((Fault.LONG_WARMUP,), replace(_SHORT, schedule="warmup(90%) > constant"), _APPLIED, _SHORT),
     "per-batch": Case(
         (Fault.WRONG_SCHEDULE,), replace(_COSINE, schedule="restarts(first=7%, times=1)"), _APPLIED, _COSINE, "cosine"

@@ -18,7 +18,10 @@ from etude.studies.clinic.ward import Patient
 BLOCK = 5
 """Steps whose losses are drawn as their median: batches scatter, and a page of forty figures has to load."""
 
-MOST_LOSS = 20.0
+FEW = 20
+"""Steps of a run that ended so soon that each is drawn."""
+
+MOST_LOSS = 1000.0
 """Highest loss that is drawn [nats]; what explodes leaves the figure through its ceiling."""
 
 
@@ -79,7 +82,10 @@ def _lines(patient: Patient, read: Callable[[Trace], tuple[Array, Array]]) -> tu
 
 
 def _losses(trace: Trace) -> tuple[Array, Array]:
-    return _blocks(trace.per_step["loss"])
+    loss = trace.per_step["loss"]
+    return (
+        _blocks(loss) if len(loss) > FEW else (np.arange(float(len(loss))), np.where(np.isfinite(loss), loss, np.nan))
+    )
 
 
 def _read(trace: Trace, shown: Shown) -> tuple[Array, Array]:

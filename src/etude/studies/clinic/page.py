@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from etude.analysis.diagnosis.verdict import Fault
 from etude.core.message import Message, Value
 from etude.report.page import Cell, Column, Page, Section, Table
 from etude.studies.clinic.figures import deciding_figure, loss_figure
@@ -76,11 +77,12 @@ def _section(patient: Patient) -> Section:
     course = patient.courses[0]
     sick = course.visits[0]
     said = [Message(f"clinic.{patient.name}.story"), Message("clinic.says"), *_verdict(sick)]
-    if sick.first.fault not in patient.case.truth:
+    right = sick.first.fault in patient.case.truth
+    if not right:
         said.append(Message("clinic.wrong"))
     if len(course.visits) > 1:
         said.append(Message("clinic.course", {"lrs": " → ".join(f"{visit.lr:.3g}" for visit in course.visits)}))
-    else:
+    elif right:
         said.append(Message("clinic.no_lr"))
     said.append(case_finding(patient).statement)
     return Section(heading(patient), tuple(said), (loss_figure(patient), deciding_figure(patient)))
@@ -92,7 +94,8 @@ def _verdict(sick: Visit) -> list[Message]:
     said = [first.symptom]
     said += [first.remedy.text] if first.remedy is not None else []
     said += [first.falsifier] if first.falsifier is not None else []
-    also = [other.symptom for other in others if other.accuses]
+    # That nothing was learned, and not because of η, is no news beside the reason.
+    also = [other.symptom for other in others if other.accuses and other.fault is not Fault.PLATEAU]
     return [*said, *([Message("clinic.also"), *also] if also else [])]
 
 

@@ -77,10 +77,11 @@ class Patient:
 
 
 def ward(sweeps: Sequence[Sweep]) -> list[Patient]:
-    """Every patient, in the order of the page."""
+    """Every patient, in the order of the page; a study of before may lack cases that have come since."""
     by_name = {sweep.arm.name: sweep for sweep in sweeps}
+    known = {name: case for name, case in CASES.items() if f"{name}/sick" in by_name}
     found = []
-    for number, (name, case) in enumerate(CASES.items(), start=1):
+    for number, (name, case) in enumerate(known.items(), start=1):
         sick, twin = by_name[f"{name}/sick"], by_name[f"{name}/twin"]
         healthy = visits(replace(case, planned=None), twin)
         found.append(
