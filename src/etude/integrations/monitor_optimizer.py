@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -42,7 +43,9 @@ class _Update:
     tensors: list[Tensor]
     factor: Tensor | float
 
+    @cached_property
     def lengths(self) -> Tensor:
+        """Length of the update of each parameter (N,)."""
         factor = self.factor.abs() if isinstance(self.factor, Tensor) else abs(self.factor)
         return lengths(self.tensors) * factor
 
@@ -53,7 +56,7 @@ class _Update:
             return None
         given = [g for g in grads if g is not None]
         along = -(products(given, self.tensors) * self.factor).sum()
-        cosine: Tensor = along / torch.linalg.vector_norm(lengths(given)) / torch.linalg.vector_norm(self.lengths())
+        cosine: Tensor = along / torch.linalg.vector_norm(lengths(given)) / torch.linalg.vector_norm(self.lengths)
         return cosine
 
 
@@ -197,7 +200,7 @@ class OptimizerWatch:
         if gradients is None:
             grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
             gradients = self._read(grads)
-        self.look = Look(params, gradients, weights, update.lengths(), self._unclipped)
+        self.look = Look(params, gradients, weights, update.lengths, self._unclipped)
         self._last = update
 
     def _update(self, params: tuple[Tensor, ...]) -> _Update:
