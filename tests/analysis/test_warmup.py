@@ -81,6 +81,16 @@ def test_the_bracket_of_the_ceiling_is_narrowed_until_it_is_narrow_enough(make_r
     assert len(lrs) <= 12
 
 
+def test_the_grid_is_extended_while_a_single_seed_still_trains_at_its_end(make_run):
+    runs = [
+        make_run(lr, seed, {"train_loss": 0.5 if lr <= 0.1 or seed == 2 else 2.0}, {"train_loss": 2.0})
+        for lr in (0.01, 0.1, 1.0)
+        for seed in range(5)
+    ]
+    further = bracket_ceiling(SweepTable.of(runs), "train_loss", 1.25, SweepOptions(lr_range=(0.01, 1.0)))
+    assert further.lrs == pytest.approx((10.0, 100.0))
+
+
 @given(scale=st.floats(1e-6, 1e6), rate=st.floats(1e-6, 10))
 def test_step_lengths_have_no_unit(scale, rate):
     norms = np.array([[9.0, 4.0, 1.0, 1.0, 1.0, 1.0], [4.0, 1.5, 1.0, 1.0, 1.0, 1.0]])

@@ -71,15 +71,19 @@ def find_ceiling(table: SweepTable, metric: str, level: float, options: SweepOpt
 
 
 def bracket_ceiling(table: SweepTable, metric: str, level: float, options: SweepOptions) -> Plan:
-    """Learning rates that narrow the bracket of the mean's ceiling to ``options.edge_ratio``, or extend the grid to it."""
+    """Learning rates that narrow the bracket of the mean's ceiling to ``options.edge_ratio``.
+
+    Before that the grid is extended until no seed makes half of the descent at its upper end any more.
+    """
     table = table.balanced()
     beyond = _beyond_best(table, metric)
     lrs, above = table.lrs[beyond], means(table.result(metric))[beyond] > level
-    if not above.any():
+    if np.isinf(find_ceiling(table, metric, level, options).upper).any():
         step, last = 2 ** grid_spacing(table.octaves), float(lrs[-1])
         most = min((options.lr_range or (last, last))[1] * options.reach, options.max_lr) * _SLACK
         added = tuple(lr for k in range(1, _EXTEND_BY + 1) if (lr := last * step**k) <= most)
-        return Plan(added, (Message("plan.ceiling_above", {"lr": last}),) if added else ())
+        if added:
+            return Plan(added, (Message("plan.ceiling_above", {"lr": last}),))
     first = int(above.argmax())
     if first == 0:
         return Plan((), ())
