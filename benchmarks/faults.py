@@ -48,12 +48,6 @@ def scale_hidden(gain: float, model: nn.Module) -> None:
         p.mul_(gain)
 
 
-def scale_all(gain: float, model: nn.Module) -> None:
-    """Multiply every weight matrix."""
-    for p in _weights(model):
-        p.mul_(gain)
-
-
 def scale_output(gain: float, model: nn.Module) -> None:
     """Multiply the last weight matrix."""
     _weights(model)[-1].mul_(gain)

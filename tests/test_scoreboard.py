@@ -14,7 +14,7 @@ from etude.core.message import Message
 from etude.core.trace import Ending, Outcome, Trace
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-MODULES = ("scoreboard", "cases", "lab", "faults", "worlds", "others")
+MODULES = ("scoreboard", "cases", "lab", "faults", "worlds", "others", "tables")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,9 @@ def test_a_remedy_changes_what_it_names(board: Any) -> None:
 
 def test_the_report_counts(board: Any) -> None:
     def score(truth: str, said: str, right: bool, healed: bool | None = None) -> Any:
-        return board.Score("w", "k", truth, 0.1, [said], right, {name: [] for name in other("others").OTHERS}, healed)
+        return other("tables").Score(
+            "w", "k", truth, 0.1, [said], right, {name: [] for name in other("others").OTHERS}, healed
+        )
 
     scores = [score("ok", "healthy", True)] * 9 + [score("ok", "too_low", False)]
     scores += [
@@ -79,7 +81,7 @@ def test_the_report_counts(board: Any) -> None:
         score("high", "healthy", False, False),
         score("spike", "spike", True, True),
     ]
-    text = board.report(scores)
+    text = other("tables").report(scores)
     assert "false alarms on healthy runs" in text
     assert " 10.0%" in text.splitlines()[2]
     assert "this diagnosis" in text
