@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
@@ -117,7 +117,7 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, limits: tuple[float, fl
     _repeat(found, stage, plan, run)
     _seek_edge(found, stage, plan, run)
     if any(r.finished for r in found.runs):
-        found.best = find_best(found.runs, _start(found.runs, reading))
+        found.best = _closed(find_best(found.runs, _start(found.runs, reading)), found.scouts)
     found.objection = _objection(found, limits)
 
 
@@ -176,6 +176,21 @@ def _seek_edge(found: Search, stage: Stage, plan: Lengths, run: Callable[[float,
         if beyond is not None and beyond / below <= _EDGE_RATIO:
             return
         found.runs.append(run(float(np.sqrt(below * (beyond or 10 * below))), plan.confirm))
+
+
+def _closed(best: Best, scouts: list[ShortRun]) -> Best:
+    """A best one at the end of what was run still lies before the next scout that was worse than the best scout.
+
+    Noise may put it at an end when the budget is spent; what bounds it is then that scout, and the interval ends there.
+    """
+    if best.inside:
+        return best
+    least = _of_least_value(scouts)
+    above = [s.lr for s in scouts if s.lr > max(best.lr, least.lr)]
+    below = [s.lr for s in scouts if s.lr < min(best.lr, least.lr)]
+    if not (above and below):
+        return best
+    return replace(best, low=min(best.low, max(below)), high=max(best.high, min(above)), inside=True)
 
 
 def _objection(found: Search, limits: tuple[float, float]) -> Message | None:
