@@ -1,9 +1,11 @@
 """The benchmarks: that they time every rule, and that what they time runs."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,3 +58,22 @@ def test_the_stack_and_the_other_train_to_the_same_weights(rules: Any) -> None:
             optimizer.step()
         for n, p in model.named_parameters():
             torch.testing.assert_close(stack.params[n][0], p.detach())
+
+
+def test_what_the_monitor_costs_is_measured_on_both_loops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import monitor
+
+    monkeypatch.setattr(monitor, "TURN", 2)
+    monkeypatch.setattr(monitor, "TURNS", 2)
+    monkeypatch.setattr(monitor, "SETTLE", 4)
+    small = dataclasses.replace(
+        monitor.loops()[2],
+        model=lambda: torch.nn.Linear(4, 2),
+        batches=lambda: [(torch.ones(3, 4), torch.tensor([0, 1, 0]))],
+    )
+    taken, watched = monitor.measured(small, str(tmp_path), 3)
+    for name in ("monitor", "jobs", "timing"):
+        sys.modules.pop(name, None)
+    assert np.shape(taken) == (3, 2)
+    assert watched.steps == 4 + 3 * 2 * 2

@@ -11,8 +11,11 @@ from torch import nn
 from etude.core.errors import LockedError, SpecError, StorageError, UserError
 from etude.core.measure import Moment
 from etude.core.trace import Ending
+from etude.integrations import monitor_tensorboard
 from etude.integrations.monitor import Monitor
+from etude.integrations.monitor_pace import Pace
 from etude.storage.recording import RecordingWriter, read_recording
+from etude.studies.diagnosis.event_log import event_files, read_events
 from etude.training.measures import Alignment, ClipFactor, GradientNorm, UpdateNorm, UpdateRatio, WeightNorm
 
 
@@ -464,3 +467,45 @@ def test_what_cannot_be_watched_is_refused_in_one_sentence(tmp_path):
             Monitor(net, optimizer, tmp_path / "c")
     with pytest.raises(UserError, match="holds the recording of a training already"):
         Monitor(net, optimizer, tmp_path / "c")
+
+
+def test_tensorboard_gets_the_same_numbers(tmp_path):
+    pytest.importorskip("tensorboardX")
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with Monitor(net, optimizer, tmp_path / "run", every=2, tensorboard=True) as monitor:
+        plain(net, optimizer, monitor, 4)
+        monitor.log(validation_loss=0.5)
+    tables, log = read_recording(tmp_path / "run").tables, read_events(event_files(tmp_path / "run")).columns
+    np.testing.assert_array_equal(log["loss"][1], tables["steps"]["loss"].astype(np.float32))
+    for name in ("update_ratio/0.weight", "gradient_norm/4.bias"):
+        assert log[name][0].tolist() == [0, 2]
+        np.testing.assert_array_equal(log[name][1], tables["layers"][name].astype(np.float32))
+    assert log["validation_loss"][0].tolist() == [4]
+
+
+def test_without_a_library_for_tensorboard_nothing_is_begun(tmp_path, monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(monitor_tensorboard, "import_module", absent)
+    net = model()
+    with pytest.raises(UserError, match="neither is installed: pip install tensorboardX"):
+        Monitor(net, torch.optim.SGD(net.parameters(), 0.1), tmp_path / "run", tensorboard=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_pace_keeps_the_budget_whatever_a_look_costs():
+    """An oracle that does not share the formula: play a training, and add up what was spent."""
+    for look, least in ((0.0005, 0.00001), (0.01, 0.0001), (0.1, 0.00001)):
+        pace, step = Pace(0.02), 0.01
+        spent = made = 0.0
+        followed = False
+        for t in range(20_000):
+            looked = pace.due(t)
+            own = look if looked else look / 4 if followed else least
+            pace.stepped(step + own, own, looked=looked, followed=followed and not looked)
+            if t > 2_000:
+                spent, made = spent + own, made + step
+            followed = looked
+        assert 0.004 < spent / made <= 0.0205, look

@@ -9,7 +9,7 @@ from typing import final
 GRACE_SECONDS = 0.1
 """What a monitor may take of a run beyond its share, so that the first steps, and short runs, are seen in full."""
 
-MOST_STEPS_APART = 1024
+MOST_STEPS_APART = 1 << 16
 _REMEMBERED = 16
 _TRUSTED = 3  # looks before the first decision; the very first one allocates what the later ones use again
 _LEAST_SHARE = 0.5  # of the budget for looking, where steps are so short that keeping their loss takes the rest
