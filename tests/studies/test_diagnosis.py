@@ -35,7 +35,15 @@ FACTS = {
 NONE = Facts()
 
 
-def recording(folder: Path, *, steps: int = 200, every: int = 4, finish: bool = True, **columns: np.ndarray) -> Path:
+def recording(
+    folder: Path,
+    *,
+    steps: int = 200,
+    every: int = 4,
+    finish: bool = True,
+    evaluated: bool = True,
+    **columns: np.ndarray,
+) -> Path:
     draw = np.random.default_rng(0)
     at = np.arange(float(steps))
     dense = {
@@ -58,7 +66,7 @@ def recording(folder: Path, *, steps: int = 200, every: int = 4, finish: bool = 
         for part in (slice(0, half), slice(half, steps)):
             own = {name: column[part] for name, column in (dense | columns).items()}
             writer.append({"steps": own})
-        writer.append({"layers": layers, "evaluations": evaluations, "pace": pace})
+        writer.append({"layers": layers, "pace": pace} | ({"evaluations": evaluations} if evaluated else {}))
         if finish:
             writer.finish(Outcome(Ending.COMPLETED, steps))
     return folder
@@ -78,6 +86,14 @@ def test_a_recording_is_read_as_a_lanes_trace(tmp_path):
     assert say(found.rests_on[0]).startswith(
         "Layers were looked at on 50 of 200 steps, at the end every 4; the monitor took 1.3%"
     )
+
+
+def test_where_nothing_was_evaluated_the_first_batch_tells_the_loss_before_training(tmp_path):
+    loss = np.full(200, 2.4)
+    loss[0], loss[1:5] = 2.3, 500.0
+    answer = Diagnosed(recording(tmp_path / "run", loss=loss, evaluated=False))
+    assert answer.training.record.trace.evaluations["train_loss"].tolist() == [2.3]
+    assert answer.diagnoses[0].fault is Fault.TOO_HIGH
 
 
 def test_a_recording_that_was_killed_says_so(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def read_recorded(folder: Path) -> Observed:
         raise UserError(f"the recording in {folder} holds no step yet: wait for its first seconds, or let it train")
     facts = recording.facts
     per_step = _per_step(recording.tables)
-    evaluations = dict(recording.tables.get("evaluations", {}))
+    evaluations = dict(recording.tables.get("evaluations", {})) or _beginning(recording.tables["steps"])
     drawn = {"gradient_norm": per_step["gradient_norm"]} if "gradient_norm" in per_step else {}
     if drawn and np.isfinite(drawn["gradient_norm"]).mean() < _DENSE:
         del per_step["gradient_norm"]  # a gap is no spike
@@ -80,6 +81,13 @@ def _per_step(tables: Tables) -> dict[str, Array]:
             columns[name] = np.full(count, np.nan)
             columns[name][at[inside]] = own[name][inside]
     return columns
+
+
+def _beginning(steps: Mapping[str, Array]) -> dict[str, Array]:
+    """The first batch's loss as an evaluation before the first update: the second loss may be one that a huge update made."""
+    if "loss" not in steps or steps["step"][0] > 0:
+        return {}
+    return {"step": np.zeros(1), "train_loss": steps["loss"][:1]}
 
 
 def _hold_over_skips(columns: dict[str, Array], skipped: Array | None) -> None:
