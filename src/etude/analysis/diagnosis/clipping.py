@@ -31,7 +31,7 @@ def clipping(e: Evidence) -> Diagnosis | None:
     norms = e.step("gradient_norm")
     clip = None if norms is None else float(np.nanpercentile(norms[e.plateau[: len(norms)]], 95))
     text = (
-        Message("diagnosis.clipping.remedy_unknown", {"factor": 1 / median})
+        Message("diagnosis.clipping.remedy_unknown", {"factor": 1 / max(median, 1e-9)})
         if clip is None
         else Message("diagnosis.clipping.remedy", {"clip": clip})
     )

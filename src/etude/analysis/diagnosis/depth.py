@@ -25,7 +25,7 @@ def vanishing(e: Evidence) -> Diagnosis | None:
     error = _first(e, "delta_slope_error")
     if slope is None or slope <= STEEP or slope * (layers - 1) <= DECADES or (error and slope < 2 * error):
         return None
-    gain = float(10**slope)
+    gain = float(10 ** np.clip(slope, -30, 30))
     return Diagnosis(
         fault=Fault.VANISHING,
         symptom=Message("diagnosis.vanishing.symptom", {"slope": slope, "layers": layers, "decades": slope * layers}),
@@ -49,7 +49,7 @@ def bad_init(e: Evidence) -> Diagnosis | None:
     error = _first(e, "activation_slope_error")
     chance = e.run.chance_loss
     if slope is not None and abs(slope) > STEEP and abs(slope) * (layers - 1) > SIGNAL_DECADES:
-        gain = float(10**-slope)
+        gain = float(10 ** np.clip(-slope, -30, 30))
         return Diagnosis(
             fault=Fault.BAD_INIT,
             symptom=Message("diagnosis.bad_init.slope", {"slope": slope, "layers": layers}),

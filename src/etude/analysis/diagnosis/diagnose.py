@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -80,7 +81,13 @@ def diagnose(run: RunRecord) -> list[Diagnosis]:
         At least one verdict: first what has no cause among the others, in the order of ``Fault``; then what may be its
         consequence; information last.
     """
-    e = Evidence(run)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # Columns may hold anything. What overflows or is empty becomes NaN, with which no comparison holds.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return _verdicts(Evidence(run))
+
+
+def _verdicts(e: Evidence) -> list[Diagnosis]:
     found = [verdict for rule in RULES if (verdict := rule(e)) is not None]
     seen = {verdict.fault for verdict in found}
     if seen & {
@@ -119,6 +126,13 @@ def _blame_spikes(told: list[Diagnosis], resolution: int) -> list[Diagnosis]:
 def _nothing_wrong(e: Evidence) -> Diagnosis:
     """Healthy, if the evidence could have shown a learning rate that is too low or too high; else undecided."""
     aligned, gain = e.alignment(), e.gain
+    if len(e.loss) > 0 and not np.isfinite(e.loss).any():
+        return Diagnosis(
+            Fault.UNDECIDED,
+            Message("diagnosis.undecided.never_finite"),
+            Confidence.CERTAIN,
+            wanted=(Message("diagnosis.wanted.forward"),),
+        )
     if len(e.loss) < 30 or e.progress is None:
         return Diagnosis(
             Fault.UNDECIDED,

@@ -121,9 +121,9 @@ class Evidence:
     @cached_property
     def way(self) -> Array:
         """τ, the learning rates added up, as a share of the whole, (T,); steps where they are not known."""
-        lr = np.ones(self.steps) if self.lr is None else np.nan_to_num(self.lr)
+        lr = np.ones(self.steps) if self.lr is None else np.nan_to_num(np.abs(self.lr), posinf=0.0)
         total = float(lr.sum())
-        return np.cumsum(lr) / total if total > 0 else np.linspace(0, 1, self.steps)
+        return np.cumsum(lr) / total if 0 < total < np.inf else np.linspace(0, 1, self.steps)
 
     @cached_property
     def gain(self) -> tuple[float, float] | None:

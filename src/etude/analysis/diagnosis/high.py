@@ -51,7 +51,7 @@ def too_high(e: Evidence) -> Diagnosis | None:
                 falsifier=Message("diagnosis.too_high.falsifier", {"factor": 1 / factor}),
                 began=began,
                 estimate=e.progress,
-                details={"peak": float(np.nanmax(e.loss)) / e.start if np.isfinite(e.loss).any() else None},
+                details={"peak": _peak(e)},
             )
     return None
 

@@ -25,7 +25,7 @@ def frozen(e: Evidence) -> Diagnosis | None:
         for name, ratio in ratios.items()
         if np.isfinite(ratio).sum() >= LEAST_STEPS and np.nanmax(ratio) == 0 and _pulls(gradients, name)
     ]
-    moving = [float(np.nanmedian(ratio)) for ratio in ratios.values() if np.nanmax(np.nan_to_num(ratio)) > 0]
+    moving = [float(np.nanmedian(ratio)) for ratio in ratios.values() if (ratio > 0).any()]
     if not still or not moving or max(moving) < RESOLVED:
         return None
     values: dict[str, Value] = {"parameter": still[0], "count": len(still), "all": len(ratios)}

@@ -25,6 +25,8 @@ def wrong_schedule(e: Evidence) -> Diagnosis | None:
     if applied is None or planned is None:
         return None
     n = min(len(applied), len(planned))
+    if n == 0:
+        return None
     peak = float(np.nanmax(planned))
     off = np.flatnonzero(np.abs(applied[:n] - planned[:n]) > ROUNDING * peak)
     if not len(off):
@@ -69,8 +71,8 @@ def no_warmup(e: Evidence) -> Diagnosis | None:
     window = int(min(2 / (1 - beta2), e.steps / 5))
     if e.lr[0] < 0.5 * np.nanmax(e.lr) or window < 10:
         return None
-    losses = e.loss[: window // 10 * 10].reshape(-1, 10)
-    highest = float(np.nanmax(np.median(losses, axis=1)))
+    losses = e.loss[: min(window, len(e.loss)) // 10 * 10].reshape(-1, 10)
+    highest = float(np.nanmax(np.median(losses, axis=1))) if len(losses) else 0.0
     first, later = float(np.nanmedian(ratio[:20])), float(np.nanmedian(ratio[e.steps // 2 :]))
     if not (highest > ROSE * abs(e.start) and first > RATIO_FALLS * later > 0):
         return None
@@ -143,7 +145,7 @@ def decayed_early(e: Evidence) -> Diagnosis | None:
     if e.lr is None or alignment is None or e.steps < 60:
         return None
     above = np.flatnonzero(e.lr > DECAYED * np.nanmax(e.lr))
-    cut = int(above[-1]) + 1
+    cut = int(above[-1]) + 1 if len(above) else 0
     if cut >= SOON * horizon or e.steps - cut < 30 or cut < 8:
         return None
     after = column_mean(alignment[cut:])
