@@ -31,7 +31,7 @@ lint: $(INSTALLED)  ## style, format, types, layers
 benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle machine
 	$(BIN)/python benchmarks/run.py
 
-scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; 15 minutes on two idle cores
+scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; wants two idle cores
 	$(ONE_THREAD) $(BIN)/python benchmarks/scoreboard.py
 
 images: $(INSTALLED)  ## the README's pictures of the report, made again; needs Chromium
