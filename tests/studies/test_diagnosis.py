@@ -61,6 +61,7 @@ def recording(
     }
     evaluations = {"step": np.array([100.0, 200.0]), "validation_loss": np.array([0.2, 0.1])}
     pace = {"step": np.array([float(steps)]), "every": np.array([float(every)]), "cost": np.array([0.013])}
+    pace["seconds"] = np.array([0.5])
     with RecordingWriter(folder, FACTS) as writer:
         half = steps // 2
         for part in (slice(0, half), slice(half, steps)):
@@ -84,7 +85,7 @@ def test_a_recording_is_read_as_a_lanes_trace(tmp_path):
     loss = trace.per_step["loss"]
     np.testing.assert_allclose(trace.evaluations["train_loss"], [loss[:100].mean(), loss[100:].mean()])
     assert say(found.rests_on[0]).startswith(
-        "Layers were looked at on 50 of 200 steps, at the end every 4; the monitor took 1.3%"
+        "Layers were looked at on 50 of 200 steps, at the end every 4; the monitor took 0.5 s, 1.3%"
     )
 
 
@@ -94,6 +95,20 @@ def test_where_nothing_was_evaluated_the_first_batch_tells_the_loss_before_train
     answer = Diagnosed(recording(tmp_path / "run", loss=loss, evaluated=False))
     assert answer.training.record.trace.evaluations["train_loss"].tolist() == [2.3]
     assert answer.diagnoses[0].fault is Fault.TOO_HIGH
+
+
+@pytest.mark.parametrize("kind", ["no loss", "nan from the start", "three steps"])
+def test_a_recording_that_holds_next_to_nothing_is_told_of(kind, tmp_path, etude_says):
+    few = 3 if kind == "three steps" else 60
+    columns = {"step": np.arange(float(few)), "lr": np.full(few, 0.1), "skipped": np.zeros(few)}
+    if kind != "no loss":
+        columns["loss"] = np.full(few, np.nan if kind == "nan from the start" else 1.0)
+    with RecordingWriter(tmp_path / "run", FACTS) as writer:
+        writer.append({"steps": columns})
+    for words in (["diagnose"], ["report"], ["diagnose", "--json"]):
+        code, out, err = etude_says(words[0], tmp_path / "run", *words[1:])
+        assert (code, err) == (0, "")
+        assert out
 
 
 def test_a_recording_that_was_killed_says_so(tmp_path):

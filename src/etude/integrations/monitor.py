@@ -204,7 +204,7 @@ class Monitor:
             if any(p not in self._names for p in self._rows.params()):  # a group was added
                 self._names = names_of(self._model, [watch.optimizer for watch in self._watches])
             tables = self._rows.tables(self._names)
-            pace = {"step": self.steps, "every": self.every, "cost": self.cost}
+            pace = {"step": self.steps, "every": self.every, "cost": self.cost, "seconds": self._pace.own_seconds}
             self._store.write(tables | {"pace": {name: np.array([float(value)]) for name, value in pace.items()}})
             if not self._store.works and not self._sharded:
                 self._leave()

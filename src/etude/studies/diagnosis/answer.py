@@ -25,6 +25,7 @@ from etude.studies.diagnosis.observed import Observed
 from etude.studies.diagnosis.read import read_training
 
 REPORT = "report.html"
+_LABELS = {"created": Message("study.provenance.created")}
 NO_FACTS = Facts()
 
 
@@ -64,14 +65,17 @@ class Diagnosed:
             answer=tuple(answer),
             findings=tuple(_finding(diagnosis) for diagnosis in diagnoses),
             sections=(
-                Section(Message("monitor.heading.verdicts"), prose=_prose(diagnoses)),
+                Section(
+                    Message("monitor.heading.verdicts"),
+                    prose=_prose(diagnoses, answer),
+                ),
                 Section(Message("monitor.heading.evidence"), figures=figures_of(training, diagnoses)),
             ),
             rests_on=training.rests_on,
             would_change=(Message("monitor.change.more"),),
             command=shlex.join(["etude", "diagnose", str(self.path)]),
             notes=training.notes,
-            provenance=tuple(Fact(name, value) for name, value in training.provenance.items()),
+            provenance=tuple(Fact(_LABELS.get(name, name), value) for name, value in training.provenance.items()),
         )
 
     def json(self) -> str:
@@ -79,7 +83,7 @@ class Diagnosed:
         training = self.training
         plain = {
             "source": str(self.path),
-            "steps": len(training.record.trace.per_step["loss"]),
+            "steps": training.record.trace.outcome.step,
             "in_rows": training.in_rows,
             "diagnoses": [_plain(diagnosis) for diagnosis in self.diagnoses],
         }
@@ -126,14 +130,16 @@ def _finding(diagnosis: Diagnosis) -> Finding:
     )
 
 
-def _prose(diagnoses: Sequence[Diagnosis]) -> tuple[Message, ...]:
+def _prose(diagnoses: Sequence[Diagnosis], said_before: Sequence[Message]) -> tuple[Message, ...]:
     """Remedies, what would falsify them, and what evidence is missing, sentence after sentence."""
     said: list[Message] = []
     for diagnosis in diagnoses:
         said += [diagnosis.remedy.text] if diagnosis.remedy is not None else []
         said += [diagnosis.falsifier] if diagnosis.falsifier is not None else []
         said += diagnosis.wanted
-    return tuple({message.key + str(message.values): message for message in said}.values())
+    return tuple(
+        {message.key + str(message.values): message for message in said if message not in said_before}.values()
+    )
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def figures_of(training: Observed, diagnoses: Sequence[Diagnosis]) -> tuple[Line
 
 
 def _loss(training: Observed, diagnoses: Sequence[Diagnosis]) -> LineFigure | None:
-    loss = training.record.trace.per_step["loss"]
+    loss = training.record.trace.per_step.get("loss", np.zeros(0))
     finite = loss[np.isfinite(loss)]
     if not len(finite):
         return None

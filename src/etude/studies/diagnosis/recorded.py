@@ -129,5 +129,6 @@ def _cadence(recording: Recording) -> tuple[Message, ...]:
         "steps": len(recording.tables["steps"]["step"]),
         "every": int(pace["every"][-1]),
         "cost": float(pace["cost"][-1]),
+        "seconds": float(pace["seconds"][-1]),
     }
     return (Message("monitor.rests.cadence", values),)
