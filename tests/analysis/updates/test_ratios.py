@@ -120,3 +120,10 @@ def test_ratios_beyond_the_basin_tell_or_do_not(low: list[list[float]], verdict:
     reading = read_sweep(own, "train_loss", SweepOptions())
     for side in ("low", "high"):
         assert said(tells_finding(own, reading, side, SweepOptions())).verdict is verdict
+
+
+def test_updates_that_are_zero_here_and_there_are_not_compared() -> None:
+    dead = trace(1, 1)
+    dead.evaluations["update_size/q05"][0] = 0.0
+    tables = {name: table([[dead, dead]], [1e-3]) for name in ("A", "S")}
+    assert said(rules_finding(tables, 1e-3, SweepOptions())).verdict is Verdict.INCONCLUSIVE

@@ -224,19 +224,21 @@ def rules_finding(tables: Mapping[str, SweepTable], lr: float, options: SweepOpt
         row = int(np.argmin(np.abs(np.log(table.lrs / lr))))
         sizes[name] = np.array([_middle(cell, "update_size/q50") for cell in table.cells[row]])
         ends = [[_middle(cell, f"update_size/{q}") for cell in table.cells[row]] for q in ("q05", "q95")]
-        spread[name] = float(np.exp(np.nanmean(np.log(ends[1]) - np.log(ends[0]))))
+        logs = np.log(ends[1]) - np.log(ends[0])
+        spread[name] = float(np.exp(logs.mean())) if np.isfinite(logs).all() else np.nan
     question = Message("updates.rules.question")
     runs = tuple(run for table in tables.values() for run in table.hashes)
     middle = {name: float(np.exp(np.log(own).mean())) for name, own in sizes.items() if np.isfinite(np.log(own)).all()}
     details = {"median": middle, "spread": spread}
-    if len(middle) < 2 or len(next(iter(sizes.values()))) < 2:
+    told = [name for name in middle if np.isfinite(spread[name])]
+    if len(told) < 2 or len(next(iter(sizes.values()))) < 2:
         why = Message("updates.rules.unknown")
         return Finding("rules", question, Verdict.INCONCLUSIVE, why, details=plain(details), runs=runs)
     least, most = min(middle, key=lambda n: middle[n]), max(middle, key=lambda n: middle[n])
     ratio = np.log(sizes[most]) - np.log(sizes[least])
     factor = float(np.exp(ratio.mean()))
     low, high = (float(np.exp(end)) for end in t_interval(ratio, options.confidence))
-    even, uneven = (pick(middle, key=lambda n: spread[n]) for pick in (min, max))
+    even, uneven = (pick(told, key=lambda n: spread[n]) for pick in (min, max))
     values: dict[str, Value] = {
         "lr": lr,
         "most": most,
