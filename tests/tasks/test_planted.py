@@ -23,7 +23,7 @@ def test_every_network_can_be_trained_and_its_layers_are_in_alphabetical_order(n
 
 
 def test_a_spread_is_that_of_its_gain() -> None:
-    for network, gain in (("five-he", np.sqrt(2)), ("five-loud", 4.0)):
+    for network, gain in (("five-he", np.sqrt(2)), ("five-loud", 3.0)):
         for w in weights(network):
             assert w.std().item() * np.sqrt(w.shape[1]) == pytest.approx(gain, rel=0.1)
 
@@ -51,7 +51,7 @@ def test_held_out_data_is_never_touched(data: str) -> None:
 def test_damaged_copies_are_few_and_a_hundred_times_as_large() -> None:
     (x, y), (clean, labels) = planted_task("plain", "damaged").train, planted_task("plain", "repeated").train
     changed = (x != clean).flatten(1).any(dim=1)
-    assert int(changed.sum()) == 12
+    assert int(changed.sum()) == 24
     torch.testing.assert_close(x[changed], 100 * clean[changed])
     assert torch.equal(y, labels)
 

@@ -126,7 +126,7 @@ NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
     "symmetric": Planted(_plain, partial(constant, 0.02)),
     "loud-output": Planted(_plain, partial(scale_output, 200.0)),
     "five-he": Planted(_middle, _he),
-    "five-loud": Planted(_middle, partial(normal, 4.0)),
+    "five-loud": Planted(_middle, partial(normal, 3.0)),
     "deep": _deep,
     "deep-he": Planted(_deep, _he),
     "tanh": _tanh,
@@ -137,7 +137,7 @@ NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
 DATA: Mapping[str, Spoil | None] = {
     "digits": None,
     "repeated": partial(repeat, 14),
-    "damaged": partial(damage, 14, 12, 100.0),
+    "damaged": partial(damage, 14, 24, 100.0),
     "noisy": partial(draw_labels, 0.4),
     "few": partial(keep_few, 300, 0.5),
     "unrelated": partial(unrelated, 20_000),

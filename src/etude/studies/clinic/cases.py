@@ -87,7 +87,7 @@ _FROZEN = _otherwise(more={"group_scales": (("layer1.weight", 0.0),)})
 _LAGGING = _otherwise(more={"group_scales": (("output.weight", 1e-3),)})
 
 CASES: dict[str, Case] = {
-    "too-low": Case((Fault.TOO_LOW,), _otherwise(lr=2e-4), _AGREES),
+    "too-low": Case((Fault.TOO_LOW,), _otherwise(lr=3e-4), _AGREES),
     "too-high": Case((Fault.TOO_HIGH,), _otherwise(lr=1.0), Shown("update_ratio")),
     "dying": Case((Fault.TOO_HIGH, Fault.DEAD_UNITS), replace(_ADAM, lr=0.3), Shown("dead/", "max", log=False), _ADAM),
     "diverging": Case((Fault.DIVERGING, Fault.TOO_HIGH), _JUMP, _APPLIED_LOG),

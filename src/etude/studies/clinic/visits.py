@@ -21,7 +21,7 @@ from etude.studies.clinic.cases import Case
 CHANCE = math.log(10)
 """Loss of the best constant output on ten classes that are about as frequent."""
 
-MOST_VISITS = 5
+MOST_VISITS = 4
 """Of one patient: a remedy such as "multiply η by 10 and look again" is followed so often at most."""
 
 
