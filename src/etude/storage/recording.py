@@ -17,7 +17,7 @@ from etude.core.errors import DamagedError, SpecError, UserError
 from etude.core.record import from_plain, to_plain
 from etude.core.trace import Array, Ending, Outcome, Trace
 from etude.storage.database import connect
-from etude.storage.guard import DATABASE
+from etude.storage.guard import DATABASE, storage_errors
 from etude.storage.reader import StudyInfo, StudyReader
 from etude.storage.writer import StudyWriter
 
@@ -133,7 +133,9 @@ def is_recording(folder: Path) -> bool:
     Raises:
         StorageError: When it cannot be read.
     """
-    if not (folder / DATABASE).is_file():
+    with storage_errors(folder):
+        there = (folder / DATABASE).is_file()
+    if not there:
         return False
     with StudyReader(folder, connect(folder, writing=False)) as reader:  # damage is for who reads it to report
         return reader.info().spec == _OPTIONS

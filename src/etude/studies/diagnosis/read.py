@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from etude.core.errors import UserError
-from etude.storage.guard import DATABASE
+from etude.storage.guard import DATABASE, storage_errors
 from etude.storage.recording import is_recording
 from etude.studies.diagnosis.columns import Facts, observed
 from etude.studies.diagnosis.csv_log import read_csv
@@ -21,7 +21,9 @@ def read_training(path: Path, facts: Facts) -> Observed:
     Raises:
         UserError: When there is nothing to be diagnosed, or a recording is given facts that it holds itself.
     """
-    if not path.exists():
+    with storage_errors(path):
+        there = path.exists()
+    if not there:
         raise UserError(f"{path} does not exist: pass a monitor's folder, a CSV file, or a log of TensorBoard")
     if is_recording(path):
         given = [f.name for f in fields(facts) if getattr(facts, f.name) is not None]
