@@ -225,20 +225,20 @@ def rules_finding(tables: Mapping[str, SweepTable], lr: float, options: SweepOpt
         sizes[name] = np.array([_middle(cell, "update_size/q50") for cell in table.cells[row]])
         ends = [[_middle(cell, f"update_size/{q}") for cell in table.cells[row]] for q in ("q05", "q95")]
         logs = np.log(ends[1]) - np.log(ends[0])
-        spread[name] = float(np.exp(logs.mean())) if np.isfinite(logs).all() else np.nan
+        known = logs[np.isfinite(logs)]
+        spread[name] = float(np.exp(known.mean())) if len(known) else np.nan
     question = Message("updates.rules.question")
     runs = tuple(run for table in tables.values() for run in table.hashes)
     middle = {name: float(np.exp(np.log(own).mean())) for name, own in sizes.items() if np.isfinite(np.log(own)).all()}
     details = {"median": middle, "spread": spread}
     told = [name for name in middle if np.isfinite(spread[name])]
-    if len(told) < 2 or len(next(iter(sizes.values()))) < 2:
+    if len(middle) < 2 or len(next(iter(sizes.values()))) < 2:
         why = Message("updates.rules.unknown")
         return Finding("rules", question, Verdict.INCONCLUSIVE, why, details=plain(details), runs=runs)
     least, most = min(middle, key=lambda n: middle[n]), max(middle, key=lambda n: middle[n])
     ratio = np.log(sizes[most]) - np.log(sizes[least])
     factor = float(np.exp(ratio.mean()))
     low, high = (float(np.exp(end)) for end in t_interval(ratio, options.confidence))
-    even, uneven = (pick(told, key=lambda n: spread[n]) for pick in (min, max))
     values: dict[str, Value] = {
         "lr": lr,
         "most": most,
@@ -248,14 +248,14 @@ def rules_finding(tables: Mapping[str, SweepTable], lr: float, options: SweepOpt
         "factor": factor,
         "low": low,
         "high": high,
-        "even": even,
-        "even_spread": spread[even],
-        "uneven": uneven,
-        "uneven_spread": spread[uneven],
         "level": 100 * options.confidence,
         "seeds": len(ratio),
     }
     statement = Message("updates.rules.factor", values)
+    if len(told) > 1:
+        even, uneven = (pick(told, key=lambda n: spread[n]) for pick in (min, max))
+        values |= {"even": even, "even_spread": spread[even], "uneven": uneven, "uneven_spread": spread[uneven]}
+        statement = Message("updates.rules.spread", values)
     return Finding("rules", question, Verdict.SUPPORTED, statement, factor, (low, high), "", plain(details), runs)
 
 
