@@ -291,7 +291,7 @@ def _print_diagnosed(answer: Diagnosed, *, json: bool, language: Literal["en", "
     if json:
         typer.echo(answer.json())
         return
-    path = answer.path / REPORT
+    path = answer.training.source / REPORT
     print_diagnosed(answer, Console(), language, path if path.exists() else None)
 
 

@@ -246,6 +246,7 @@ def test_what_cannot_be_diagnosed_ends_with_one_sentence_and_exit_code_2(name, c
 
 def test_what_is_nothing_at_all_is_refused(tmp_path, etude_says):
     assert "does not exist" in etude_says("diagnose", tmp_path / "nowhere")[2]
+    assert "too long" in etude_says("diagnose", tmp_path / ("x" * 400))[2]
     assert "neither a recording nor a log of TensorBoard" in etude_says("diagnose", tmp_path)[2]
     code, _, err = etude_says("diagnose", recording(tmp_path / "run"), "--lr", 0.1)
     assert code == 2
