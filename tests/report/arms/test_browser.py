@@ -186,7 +186,8 @@ def test_the_sliders_of_a_surface_choose_learning_rate_and_step(visit: Visit) ->
     lr = visit.page.locator("#frame-surface")
     lr.focus()
     visit.page.keyboard.press("End")
-    assert lr.get_attribute("aria-valuetext") == "0.5"
+    visit.wait("document.getElementById('frame-surface').getAttribute('aria-valuetext') === '0.5'")
+    visit.settle()
     assert "diverged" in visit.page.locator("#surface .annotation-text").first.text_content()
     visit.page.keyboard.press("Home")
     assert path_lengths(visit) == [12, 12]
