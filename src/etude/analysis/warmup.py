@@ -187,7 +187,7 @@ def step_lengths(update_norms: Array, rates: Array, confidence: float) -> StepLe
 
     Example:
         >>> found = step_lengths(np.array([[8.0, 2.0, 1.0, 1.0]] * 3), np.full(4, 0.1), 0.95)
-        >>> found.first, found.settled
+        >>> round(found.first, 6), found.settled
         (8.0, 2.0)
     """
     speed = update_norms / rates
