@@ -16,9 +16,7 @@ from etude.studies.preflight import lanes_that_fit
 from etude.studies.shards import MOST_LANES, Shard, partition
 from etude.studies.stored import ENGINES
 from etude.studies.watch import Watcher
-from etude.training.engine import Choice, Engine, choose_engine, lanes_at_once
-
-CALIBRATION_LANES = 8
+from etude.training.engine import CALIBRATION_LANES, Choice, Engine, choose_engine, lanes_at_once
 
 
 def choose_engines(

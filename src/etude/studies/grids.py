@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from etude.analysis.along import FRACTIONS
 from etude.core.errors import SpecError
 
 DEFAULT_LR = "1e-4:1:24"
@@ -17,7 +18,6 @@ MOST_VALUES = 50
 """Values of a second axis: each is a whole sweep."""
 
 _BY_RATIO = ("batch_size", "steps", "epochs", "eps", "weight_decay", "clip")
-_FRACTIONS = ("momentum", "beta", "beta1", "beta2", "alpha", "rho")
 _WHOLE = ("batch_size", "steps", "seeds")
 
 
@@ -109,7 +109,7 @@ def _spaced(key: str, low: float, high: float, count: float) -> list[float]:
     number = int(count)
     if key in _BY_RATIO and low > 0:
         inner = np.geomspace(low, high, number)
-    elif key in _FRACTIONS and 0 <= low < high < 1:
+    elif key in FRACTIONS and 0 <= low < high < 1:
         inner = 1 - np.geomspace(1 - low, 1 - high, number)
     else:
         inner = np.linspace(low, high, number)

@@ -12,7 +12,7 @@ from etude.core.message import Message, Value
 from etude.report.figures import Line, LineFigure
 from etude.report.page import Cell, Column, Page, Section, Table
 from etude.studies.decay.arms import FAMILIES, METRIC, races
-from etude.studies.layout import extras, provenance, would_change
+from etude.studies.layout import provenance, trained, would_change
 from etude.studies.races import (
     Labels,
     contest_figure,
@@ -74,10 +74,7 @@ def lay_out(study: StoredStudy) -> Page:
 
 
 def _subtitle(study: StoredStudy, race: Race) -> Message:
-    spec = study.spec
-    model = [study.task] if spec.data is None else [spec.data, "-".join([spec.model, *(str(h) for h in spec.hidden)])]
-    what = ", ".join([*model, type(study.sweep.arm.base.rule).__name__, *extras(study)])
-    values: dict[str, Value] = {"what": what, "families": len(race.arms), "seeds": len(study.table.seeds)}
+    values: dict[str, Value] = {"what": trained(study), "families": len(race.arms), "seeds": len(study.table.seeds)}
     return Message("decay.subtitle", values | {"steps": race.steps, "batch": race.batch_size})
 
 
