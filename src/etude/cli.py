@@ -253,6 +253,9 @@ def find(
     momentum: Annotated[float | None, typer.Option(help="Of sgd, 0.9 by default, and of rmsprop.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
     steps: Annotated[int | None, typer.Option(help="Steps that you plan to train; the best η falls with them.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="What η shall do over them, such as 'warmup(5%) > cosine'; constant by default.")
+    ] = None,
     budget: Annotated[int, typer.Option(help="Training steps that the search may take.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the initialization and the batches.")] = 0,
     html: Annotated[Path | None, typer.Option(help="Write a report into this file.")] = None,
@@ -262,7 +265,7 @@ def find(
     """Find a peak learning rate by a ramp and short runs, or say why there is none."""
     from etude.integrations.finder.of_task import find_for_task
 
-    answer = find_for_task(task, data, model, optimizer, momentum, batch_size, steps, budget, seed)
+    answer = find_for_task(task, data, model, optimizer, momentum, batch_size, steps, budget, seed, schedule)
     typer.echo(answer.json() if json else answer.text(language))
     if html is not None:
         typer.echo(answer.write_report(html), err=json)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.finder.horizon import EXPONENT, EXPONENT_ERROR, carried, carried_interval
+from etude.analysis.finder.horizon import USUAL, carried, carried_interval
 from etude.analysis.finder.runs import ShortRun, curve_of, edge_of, find_best
 from etude.analysis.finder.verdict import conclude
 
@@ -73,11 +73,11 @@ def test_no_failure_means_no_edge() -> None:
 @given(st.floats(1e-5, 1.0), st.integers(10, 100), st.integers(1, 10_000))
 def test_carrying_over_is_one_power_law_whichever_way_it_is_cut(lr: float, steps: int, factor: int) -> None:
     horizon = steps * factor
-    assert carried(lr, steps, horizon) == pytest.approx(lr * factor**-EXPONENT, rel=1e-9)
-    low, high = carried_interval(lr, lr, steps, horizon)
-    assert low <= carried(lr, steps, horizon) * (1 + 1e-9)
-    assert high >= carried(lr, steps, horizon) * (1 - 1e-9)
-    assert np.log(high / low) == pytest.approx(2 * EXPONENT_ERROR * np.log(factor), abs=1e-6)
+    assert carried(lr, steps, horizon, USUAL.exponent) == pytest.approx(lr * factor**-USUAL.exponent, rel=1e-9)
+    low, high = carried_interval(lr, lr, steps, horizon, USUAL)
+    assert low <= carried(lr, steps, horizon, USUAL.exponent) * (1 + 1e-9)
+    assert high >= carried(lr, steps, horizon, USUAL.exponent) * (1 - 1e-9)
+    assert np.log(high / low) == pytest.approx(2 * USUAL.error * np.log(factor), abs=1e-6)
 
 
 def test_the_recommendation_stays_an_octave_below_the_edge() -> None:

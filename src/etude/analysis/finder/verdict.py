@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from etude.analysis.finder.horizon import carried, carried_interval
+from etude.analysis.finder.horizon import USUAL, Drift, carried, carried_interval
 from etude.analysis.finder.runs import Best, ShortRun, curve_of
 
 Confidence = Literal["high", "medium", "low"]
@@ -30,6 +30,7 @@ class Verdict:
         regret: Loss that is given away on average if the best one lies anywhere in the interval, all places in log η equally
             likely, and the curve has the shape that the short runs show.
         capped: Whether the edge, and not the curve, decided.
+        drift: By which it was carried over to the horizon.
     """
 
     lr: float
@@ -37,9 +38,12 @@ class Verdict:
     confidence: Confidence
     regret: float
     capped: bool
+    drift: Drift
 
 
-def conclude(runs: Sequence[ShortRun], best: Best, sound: float | None, horizon: int, *, paired: bool) -> Verdict:
+def conclude(
+    runs: Sequence[ShortRun], best: Best, sound: float | None, horizon: int, drift: Drift = USUAL, *, paired: bool
+) -> Verdict:
     """Carry the best learning rate of short runs over to the horizon, and stay an octave below the edge.
 
     Args:
@@ -47,11 +51,12 @@ def conclude(runs: Sequence[ShortRun], best: Best, sound: float | None, horizon:
         best: What they say.
         sound: Largest learning rate that is known to lie below the edge, if the edge is known.
         horizon: Steps that are planned.
+        drift: How the best learning rate falls with the horizon.
         paired: Whether all learning rates saw the same batches.
     """
     steps = runs[0].planned
-    wished = carried(best.lr, steps, horizon)
-    low, high = carried_interval(best.low, best.high, steps, horizon)
+    wished = carried(best.lr, steps, horizon, drift.exponent)
+    low, high = carried_interval(best.low, best.high, steps, horizon, drift)
     lr = min(wished, sound / _BELOW_EDGE) if sound is not None else wished
     lr = max(lr, low)
     return Verdict(
@@ -60,6 +65,7 @@ def conclude(runs: Sequence[ShortRun], best: Best, sound: float | None, horizon:
         _confidence(best, low, high, paired=paired),
         _regret(runs, best, low / wished, high / wished),
         lr < wished,
+        drift,
     )
 
 

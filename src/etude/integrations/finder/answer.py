@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 
 from etude.analysis.finder.verdict import Confidence, Verdict
 from etude.core.message import Message, Value
@@ -33,6 +33,7 @@ class Answer:
         notes: What to know beside the answer.
         classical: What the usual rules read off the ramp, by name; the answer does not use them.
         search: All that was measured.
+        schedule: What the learning rate is planned to do, with its recommended value as the peak; ``None``: stay constant.
     """
 
     verdict: Verdict | None
@@ -44,6 +45,7 @@ class Answer:
     search: Search
     notes: tuple[Message, ...] = ()
     classical: dict[str, float] = field(default_factory=dict)
+    schedule: str | None = None
 
     @property
     def lr(self) -> float | None:
@@ -69,6 +71,11 @@ class Answer:
     def edge(self) -> tuple[float | None, float | None]:
         """Largest η whose run was sound and smallest one whose run was not; ``None`` where no run shows it."""
         return self.search.edge
+
+    @property
+    def kind(self) -> Literal["constant", "scheduled"]:
+        """What the learning rate is planned to do."""
+        return "constant" if self.schedule is None else "scheduled"
 
     @cached_property
     def sentences(self) -> tuple[Message, ...]:
@@ -98,6 +105,7 @@ class Answer:
                 "confidence": self.confidence,
                 "expected_regret": self.regret,
                 "horizon": self.horizon,
+                "schedule": self.schedule,
                 "measured_steps": self.measured,
                 "steps": self.steps,
                 "seconds": round(self.seconds, 3),
@@ -125,20 +133,30 @@ class Answer:
         return Path(path)
 
 
+def _how(verdict: Verdict, answer: Answer) -> Message:
+    """In what it was measured, and by what it was carried over to the horizon."""
+    values: dict[str, Value] = {"measured": answer.measured}
+    if answer.schedule is not None:
+        values |= {"schedule": answer.schedule}
+    if answer.horizon == answer.measured:
+        return Message(f"find.measured.{answer.kind}", values)
+    values |= {"horizon": answer.horizon, "alpha": verdict.drift.exponent, "error": verdict.drift.error}
+    return Message(f"find.carried.{answer.kind}", values)
+
+
 def _said(verdict: Verdict, answer: Answer) -> list[Message]:
     low, high = verdict.interval
     values: dict[str, Value] = {"lr": verdict.lr, "low": low, "high": high, "horizon": answer.horizon}
     said = [Message(f"find.answer.{verdict.confidence}", values)]
-    if answer.horizon != answer.measured:
-        said.append(Message("find.carried", {"measured": answer.measured, "horizon": answer.horizon}))
-    else:
-        said.append(Message("find.measured", {"measured": answer.measured}))
+    said.append(_how(verdict, answer))
     if verdict.capped:
         said.append(Message("find.capped"))
     said.append(Message("find.regret", {"regret": verdict.regret, "measured": answer.measured}))
     below, beyond = answer.edge
     if below is not None and beyond is not None:
-        said.append(Message("find.edge", {"below": below, "beyond": beyond, "measured": answer.measured}))
+        said.append(
+            Message(f"find.edge.{answer.kind}", {"below": below, "beyond": beyond, "measured": answer.measured})
+        )
     else:
         said.append(Message("find.no_edge"))
     return said

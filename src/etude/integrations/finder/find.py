@@ -13,7 +13,9 @@ from etude.analysis.finder.classical import classical
 from etude.analysis.finder.verdict import conclude
 from etude.core.errors import SpecError
 from etude.core.message import Message
+from etude.core.schedule import Schedule
 from etude.integrations.finder.answer import Answer
+from etude.integrations.finder.planned import named, planned
 from etude.integrations.finder.search import Search, lengths, search
 from etude.integrations.finder.simple import Made, make_step
 from etude.integrations.finder.stage import Stage
@@ -36,6 +38,7 @@ def find(
     also: Sequence[object] = (),
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
+    schedule: str | Schedule | None = None,
     budget: int = 1000,
     apply: bool = False,
 ) -> Answer: ...
@@ -50,6 +53,7 @@ def find(
     batch_size: int = 64,
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
+    schedule: str | Schedule | None = None,
     budget: int = 1000,
 ) -> Answer: ...
 def find(
@@ -65,6 +69,7 @@ def find(
     batch_size: int = 64,
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
+    schedule: str | Schedule | None = None,
     budget: int = 1000,
     apply: bool = False,
 ) -> Answer:
@@ -92,6 +97,9 @@ def find(
         evaluate: Judges the model at the end of a run, such as by its validation loss; by default the training loss over
             the last quarter of the run does.
         steps: Steps that you plan to train; by default the answer is for runs as short as the search's own.
+        schedule: What the learning rate shall do over those steps, as in ``"warmup(5%) > cosine"``, where η is its peak; by
+            default it is constant. The runs that decide then go through all of it, compressed to their length, so that
+            nothing need be assumed of what a warm-up allows or a decay rewards.
         budget: Training steps that the search may take.
         apply: Whether to set the learning rate of the optimizers to what was found.
 
@@ -115,6 +123,8 @@ def find(
     """
     began = time.perf_counter()
     _check(steps, budget)
+    shape = planned(schedule, steps)
+    steps = shape.steps if shape is not None else steps
     if _are_optimizers(second):
         _refuse_leftovers(optimizer=optimizer)
         made = Made(_listed(second), third, data, None)
@@ -128,14 +138,14 @@ def find(
     stage = Stage(_listed(model), made.optimizers, made.step, made.data, reset, also, evaluate)
     plan = lengths(budget, steps)
     with stage.open():
-        found = search(stage, plan)
-    answer = _answer(found, stage, steps or plan.confirm, time.perf_counter() - began)
+        found = search(stage, plan, shape)
+    answer = _answer(found, stage, steps or plan.confirm, time.perf_counter() - began, named(schedule))
     if apply and answer.lr is not None:
         stage.set_lr(answer.lr)
     return answer
 
 
-def _answer(found: Search, stage: Stage, horizon: int, seconds: float) -> Answer:
+def _answer(found: Search, stage: Stage, horizon: int, seconds: float, schedule: str | None) -> Answer:
     verdict = None
     if found.objection is None and found.best is not None:
         sound = found.edge[0] if found.edge[1] is not None else None
@@ -150,6 +160,7 @@ def _answer(found: Search, stage: Stage, horizon: int, seconds: float) -> Answer
         search=found,
         notes=tuple(_notes(found, stage)) if verdict else (),
         classical=classical(found.ramp),
+        schedule=schedule,
     )
 
 

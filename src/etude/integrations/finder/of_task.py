@@ -36,6 +36,7 @@ def find_for_task(
     steps: int | None = None,
     budget: int = 1000,
     seed: int = 0,
+    schedule: str | None = None,
 ) -> Answer:
     """Search for a task's training data, model and loss, with one of torch's optimizers.
 
@@ -49,6 +50,7 @@ def find_for_task(
         steps: Steps that are planned.
         budget: Training steps that the search may take.
         seed: Of the initialization and the batches.
+        schedule: What the learning rate shall do over the steps.
 
     Raises:
         SpecError: When an option is unknown or does not apply.
@@ -73,5 +75,6 @@ def find_for_task(
             optimizer=partial(_OPTIMIZERS[optimizer], **options),
             batch_size=batch_size,
             steps=steps,
+            schedule=schedule,
             budget=budget,
         )

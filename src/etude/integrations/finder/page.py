@@ -78,7 +78,7 @@ def _runs(answer: Answer) -> list[Section]:
         ),
         tuple((r.lr, r.order, len(r.losses), r.value) for r in sorted(runs, key=lambda r: (r.lr, r.order))),
     )
-    return [Section(Message("find.runs.heading"), figures=(figure,), tables=(table,))]
+    return [Section(Message(f"find.runs.heading.{answer.kind}"), figures=(figure,), tables=(table,))]
 
 
 def _line(lrs: Array, runs: list[ShortRun]) -> Array:

@@ -11,7 +11,9 @@ import numpy as np
 from etude.analysis.finder.ramp import Ramp, RampReading, has_exploded, level, read_ramp
 from etude.analysis.finder.runs import Best, ShortRun, curve_of, edge_of, find_best, tied
 from etude.core.message import Message
+from etude.core.schedule import Schedule
 from etude.core.trace import Array
+from etude.integrations.finder.planned import multipliers
 from etude.integrations.finder.stage import Stage
 
 RAMP_FROM, RAMP_TO = 1e-8, 100.0
@@ -84,9 +86,9 @@ class Search:
         return Search(Ramp(none, none), RampReading(np.nan, np.nan, 0.0, np.nan, np.nan, None))
 
 
-def search(stage: Stage, plan: Lengths, low: float = RAMP_FROM, high: float = RAMP_TO) -> Search:
-    """Run everything; the stage must be open."""
-    lrs = np.geomspace(low, high, plan.ramp)
+def search(stage: Stage, plan: Lengths, schedule: Schedule | None = None) -> Search:
+    """Run everything; the stage must be open. All runs but the ramp go through the schedule."""
+    lrs = np.geomspace(RAMP_FROM, RAMP_TO, plan.ramp)
     losses, _ = stage.run(lrs, 0, lambda seen: _stops_a_ramp(seen))
     ramp = Ramp(lrs[: len(losses)], losses)
     found = Search(ramp, read_ramp(ramp))
@@ -94,16 +96,18 @@ def search(stage: Stage, plan: Lengths, low: float = RAMP_FROM, high: float = RA
     if stage.updates == 0:
         found.objection = Message("find.no_update")
     if found.objection is None:
-        _confirm(found, stage, plan, (low, high))
+        _confirm(found, stage, plan, schedule)
     return found
 
 
-def _confirm(found: Search, stage: Stage, plan: Lengths, limits: tuple[float, float]) -> None:
-    reading = found.reading
+def _confirm(found: Search, stage: Stage, plan: Lengths, schedule: Schedule | None) -> None:
+    reading, limits = found.reading, (RAMP_FROM, RAMP_TO)
+    shapes = {steps: multipliers(schedule, steps) for steps in (plan.scout, plan.confirm)}
 
     def run(lr: float, steps: int, order: int = 0) -> ShortRun:
-        lrs = np.full(steps, lr)
-        losses, judged = stage.run(lrs, order, lambda seen: has_exploded(seen, reading.base, reading.noise))
+        losses, judged = stage.run(
+            lr * shapes[steps], order, lambda seen: has_exploded(seen, reading.base, reading.noise)
+        )
         return ShortRun(lr, order, steps, losses, judged)
 
     start = float(np.sqrt(reading.onset * reading.lowest))
