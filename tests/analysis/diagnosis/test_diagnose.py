@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from etude.analysis.diagnosis.diagnose import RULES, diagnose
+from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.record import RunRecord
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.errors import SpecError
@@ -26,6 +27,10 @@ def first(run: RunRecord) -> Diagnosis:
             if message is not None:
                 assert say(message, language)
     return found
+
+
+def trace_of(evaluations: dict[str, Array]) -> Trace:
+    return Trace("", Outcome(Ending.COMPLETED, STEPS), {}, evaluations)
 
 
 # ── Healthy, and too little to say ───────────────────────────────────────────────────────────────────────────────────
@@ -246,6 +251,44 @@ def test_the_order_of_columns_does_not_matter(healthy: Any) -> None:
     there, back = healthy.record(None, extra), healthy.record(None, dict(reversed(extra.items())))
     assert faults(there) == faults(back)
     assert [v.symptom for v in diagnose(there)] == [v.symptom for v in diagnose(back)]
+
+
+def test_no_verdict_denies_an_earlier_one(healthy: Any) -> None:
+    """Neither "η is not why" nor "raise η" may follow "η was too high"."""
+    loss = np.full(STEPS, 2.31)
+    loss[3:30] = 50.0
+    flat = {"train_loss": np.full(POINTS, 2.3), "dead/1": np.where(healthy.places > 0, 1.0, 0.0)}
+    high = faults(healthy.record({"loss": loss, "alignment": -np.abs(healthy.per_step["alignment"])}, flat))
+    assert high == [Fault.TOO_HIGH, Fault.DEAD_UNITS]
+    still = {"angular_update/0.weight": np.full(STEPS, 1e-6)}  # which alone asks for a higher η
+    known = {"final": {"scale_invariant/0.weight": 1.0}}
+    assert faults(healthy.record(still, **known)) == [Fault.ROTATION]
+    assert Fault.ROTATION not in faults(healthy.record(still | {"loss": loss}, flat, **known))
+
+
+def test_layers_stand_in_the_order_of_the_model(healthy: Any) -> None:
+    names = ("1", "3", "11", "21")
+    columns = {f"dead/{name}": np.zeros(POINTS) for name in names}
+    stored = dict(sorted(columns.items()))
+    assert list(Evidence(RunRecord(trace_of(stored))).family("dead")) == list(names)
+    known = RunRecord(trace_of(stored), layers=("21.weight", "21.bias", "3.weight", "11.weight", "1.weight"))
+    assert list(Evidence(known).family("dead")) == ["21", "3", "11", "1"]
+    drawn = {f"dead/{name}": np.zeros(POINTS) for name in ("rnn", "head")}
+    assert list(Evidence(RunRecord(trace_of(drawn))).family("dead")) == ["rnn", "head"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_losses_are_told_as_they_are_and_nothing_is_minus_zero(healthy: Any, language: Any) -> None:
+    """A loss that rose has not lost minus so many per cent, and a cosine of -0.001 is zero."""
+    flat = {"train_loss": np.linspace(2.3, 2.35, POINTS)}
+    aligned = -0.001 + 0.0001 * healthy.rng.normal(size=STEPS)
+    found = diagnose(healthy.record({"alignment": aligned, "loss": 2.3 + 0.01 * healthy.rng.normal(size=STEPS)}, flat))
+    assert found[0].fault is Fault.PLATEAU
+    text = say(found[0].symptom, language)
+    assert "2.35" in text
+    assert "%" not in text.replace("95%", "")
+    narrow = {"alignment": np.full(STEPS, -1e-5)}
+    assert "−0.000" not in say(diagnose(healthy.record(narrow, flat))[0].symptom, language)
 
 
 def test_rules_stand_in_the_order_of_causes(healthy: Any) -> None:

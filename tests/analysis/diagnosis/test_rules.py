@@ -8,7 +8,7 @@ import pytest
 from etude.analysis.diagnosis.diagnose import diagnose
 from etude.analysis.diagnosis.record import RunRecord
 from etude.analysis.diagnosis.verdict import Diagnosis, Fault
-from etude.core.trace import Array
+from etude.core.trace import Array, Ending, Outcome, Trace
 from etude.report.catalogue import LANGUAGES, say
 
 STEPS, POINTS = 400, 11
@@ -54,6 +54,17 @@ def test_spikes_are_counted_and_the_limit_is_the_95th_percentile_of_the_clean_no
 def test_a_heavy_tail_is_no_spike(healthy: Any) -> None:
     norms = np.exp(0.5 * healthy.rng.normal(size=STEPS))  # passes ten times its median once in 500 000
     silent(healthy.record({"gradient_norm": norms}), Fault.SPIKE)
+
+
+def test_steps_without_a_number_are_gaps_and_no_spikes(healthy: Any) -> None:
+    norms = healthy.per_step["gradient_norm"].copy()
+    norms[np.arange(STEPS) % 3 > 0] = np.nan
+    silent(healthy.record({"gradient_norm": norms}), Fault.SPIKE)
+    norms[300] = 200.0
+    told = verdict(healthy.record({"gradient_norm": norms}), Fault.SPIKE)
+    assert told.details["steps"] == [300]
+    norms[150] = np.inf  # an overflow is no gap
+    assert verdict(healthy.record({"gradient_norm": norms}), Fault.SPIKE).details["steps"] == [150, 300]
 
 
 def test_a_loss_without_gradients_is_searched_for_spikes_and_told_what_is_missing(healthy: Any) -> None:
@@ -153,6 +164,18 @@ def test_a_first_loss_far_above_guessing_is_a_matter_of_the_last_layer(healthy: 
     assert changes(told)["output_gain"] == pytest.approx(0.5 / 2.3)
 
 
+def test_a_first_loss_is_told_from_one_that_the_first_update_made(healthy: Any) -> None:
+    """Where nothing was evaluated before training, only the first batch has seen the initial weights."""
+    unevaluated: dict[str, Array | None] = dict.fromkeys(healthy.evaluations)
+    loss = healthy.loss.copy()
+    loss[:3] = 2.3, 900.0, 1e6
+    silent(healthy.record({"loss": loss}, unevaluated), Fault.BAD_INIT)
+    loss[:3] = 230.0, np.nan, np.nan
+    exploded = RunRecord(Trace("", Outcome(Ending.DIVERGED, 1, "exploded"), {"loss": loss[:2]}), chance_loss=2.3)
+    assert verdict(exploded, Fault.BAD_INIT).estimate == pytest.approx(100)
+    assert verdict(exploded, Fault.TOO_HIGH).cause is Fault.BAD_INIT
+
+
 def test_units_with_one_gradient_are_copies(healthy: Any) -> None:
     told = verdict(healthy.record(None, {"unit_cosine/1.weight": np.ones(POINTS)}), Fault.SYMMETRY)
     assert told.symptom.values["layer"] == "1.weight"
@@ -217,6 +240,11 @@ def test_clipping_that_decides_every_step_is_raised_to_the_95th_percentile(healt
     assert told.interval[1] == pytest.approx(1.0)
     rare = np.where(healthy.t % 20 == 0, 0.01, 1.0)
     silent(healthy.record({"clip_factor": rare}), Fault.CLIPPING)
+
+
+def test_a_limit_on_entries_is_raised_by_what_it_took_from_the_median_gradient(healthy: Any) -> None:
+    told = verdict(healthy.record({"clip_factor": np.full(STEPS, 0.01)}, clip_value=0.002), Fault.CLIPPING)
+    assert changes(told) == {"clip_value": pytest.approx(0.2)}
 
 
 def test_a_rate_that_is_low_because_of_clipping_is_its_consequence(healthy: Any) -> None:

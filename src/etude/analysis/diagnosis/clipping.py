@@ -17,7 +17,7 @@ def clipping(e: Evidence) -> Diagnosis | None:
     r"""D18. More than half of the gradients are clipped, the median one to less than 0.3 of its length.
 
     Clipping is then no protection but a smaller learning rate, η·c/‖g‖. The remedy undoes it: clip at the 95th percentile of
-    the gradient norms. The learning rate is left as it is where the rule divides by the size of the gradient anyway.
+    the gradient norms, or raise the limit that entries are cut off at by what the median gradient has lost.
     """
     factors = e.step("clip_factor")
     if factors is None or len(factors) < 20:
@@ -28,20 +28,25 @@ def clipping(e: Evidence) -> Diagnosis | None:
     median = float(np.median(known)) if len(known) else 1.0
     if low <= RATE or median >= STRONG:
         return None
-    norms = e.step("gradient_norm")
-    clip = None if norms is None else float(np.nanpercentile(norms[e.plateau[: len(norms)]], 95))
-    text = (
-        Message("diagnosis.clipping.remedy_unknown", {"factor": 1 / max(median, 1e-9)})
-        if clip is None
-        else Message("diagnosis.clipping.remedy", {"clip": clip})
-    )
     return Diagnosis(
         fault=Fault.CLIPPING,
         symptom=Message("diagnosis.clipping.symptom", {"rate": clipped / len(known), "median": median}),
         confidence=Confidence.LIKELY,
-        remedy=Remedy(text, changes={} if clip is None else {"clip_norm": clip}),
+        remedy=_remedy(e, 1 / max(median, 1e-9)),
         falsifier=Message("diagnosis.clipping.falsifier"),
         began=int(np.argmax(factors < 1)),
         estimate=clipped / len(known),
         interval=(low, high),
     )
+
+
+def _remedy(e: Evidence, factor: float) -> Remedy:
+    """A limit that leaves most gradients alone."""
+    norms, cut = e.step("gradient_norm"), e.run.clip_value
+    if cut is not None:
+        text = Message("diagnosis.clipping.remedy_value", {"limit": factor * cut, "factor": factor})
+        return Remedy(text, changes={"clip_value": factor * cut})
+    if norms is None:
+        return Remedy(Message("diagnosis.clipping.remedy_unknown", {"factor": factor}))
+    clip = float(np.nanpercentile(norms[e.plateau[: len(norms)]], 95))
+    return Remedy(Message("diagnosis.clipping.remedy", {"clip": clip}), changes={"clip_norm": clip})

@@ -28,7 +28,9 @@ def vanishing(e: Evidence) -> Diagnosis | None:
     gain = float(10 ** np.clip(slope, -30, 30))
     return Diagnosis(
         fault=Fault.VANISHING,
-        symptom=Message("diagnosis.vanishing.symptom", {"slope": slope, "layers": layers, "decades": slope * layers}),
+        symptom=Message(
+            "diagnosis.vanishing.symptom", {"factor": gain, "layers": layers, "times": gain ** (layers - 1)}
+        ),
         confidence=Confidence.LIKELY,
         remedy=Remedy(Message("diagnosis.vanishing.remedy", {"gain": gain}), changes={"init_gain": gain}),
         falsifier=Message("diagnosis.vanishing.falsifier"),
@@ -52,7 +54,7 @@ def bad_init(e: Evidence) -> Diagnosis | None:
         gain = float(10 ** np.clip(-slope, -30, 30))
         return Diagnosis(
             fault=Fault.BAD_INIT,
-            symptom=Message("diagnosis.bad_init.slope", {"slope": slope, "layers": layers}),
+            symptom=Message("diagnosis.bad_init.slope", {"factor": 1 / gain, "layers": layers}),
             confidence=Confidence.LIKELY,
             remedy=Remedy(Message("diagnosis.bad_init.remedy", {"gain": gain}), changes={"init_gain": gain}),
             falsifier=Message("diagnosis.bad_init.falsifier"),

@@ -99,7 +99,17 @@ def _verdicts(e: Evidence) -> list[Diagnosis]:
     told = _blame_spikes(told, _resolution(e))
     if not any(v.accuses for v in told):
         told.append(_nothing_wrong(e))
-    return sorted(told, key=lambda v: (not v.accuses, v.cause is not None))
+    return _without_contradictions(sorted(told, key=lambda v: (not v.accuses, v.cause is not None)))
+
+
+def _without_contradictions(told: list[Diagnosis]) -> list[Diagnosis]:
+    """Leave out what an earlier verdict denies: that nothing explains the plateau, or that η should go the other way."""
+    kept: list[Diagnosis] = []
+    for verdict in told:
+        turns = {np.sign(np.log(v.remedy.lr_factor)) for v in (*kept, verdict) if v.remedy is not None}
+        if not ({-1.0, 1.0} <= turns or (verdict.fault is Fault.PLATEAU and verdict.cause is not None)):
+            kept.append(verdict)
+    return kept
 
 
 def _resolution(e: Evidence) -> int:
@@ -140,15 +150,16 @@ def _nothing_wrong(e: Evidence) -> Diagnosis:
             Confidence.POSSIBLE,
             wanted=(Message("diagnosis.wanted.steps"),),
         )
+    made: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0}
     if (aligned is None and e.q is None) or gain is None:
         return Diagnosis(
             Fault.UNDECIDED,
-            Message("diagnosis.undecided.blind", {"progress": e.progress}),
+            Message("diagnosis.undecided.blind", made),
             Confidence.POSSIBLE,
             estimate=e.progress,
             wanted=(Message("diagnosis.wanted.alignment"), Message("diagnosis.wanted.fork")),
         )
-    values: dict[str, Value] = {"progress": e.progress, "gain": gain[0]}
+    values = made | {"gain": min(max(gain[0], 0.0), 1.0)}
     if gain[0] < STALLED and e.progress < HALFWAY and e.run.fork is None:
         return Diagnosis(
             Fault.UNDECIDED,

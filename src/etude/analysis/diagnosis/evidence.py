@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -21,6 +23,7 @@ BORN_DEAD = 0.35
 LEFT_OVER = 0.07
 """Share of the initial loss below which a run has done what it could: no more than that can be gained."""
 
+AT_ONCE = 2.0
 LEAST_DESCENT = 1e-3
 """Share of the initial loss below which a descent is not divided by."""
 
@@ -71,8 +74,13 @@ class Evidence:
         """Columns ``prefix/NAME`` by NAME, in the order of the model's layers."""
         columns = self.run.trace.per_step if steps else self.run.trace.evaluations
         found = {n.removeprefix(f"{prefix}/"): c for n, c in columns.items() if n.startswith(f"{prefix}/")}
-        order = {name: i for i, name in enumerate(self.run.layers)}
-        return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+        names = list(found)
+        if self.run.layers:
+            places = {name: _place(name, self.run.layers) for name in names}
+            names.sort(key=lambda name: places[name])
+        elif names == sorted(names):
+            names.sort(key=_counted)
+        return {name: found[name] for name in names}
 
     @cached_property
     def lr(self) -> Array | None:
@@ -93,12 +101,20 @@ class Evidence:
 
     @cached_property
     def start(self) -> float | None:
-        """L₀, the loss before the first step."""
+        """L₀, the loss before the first step.
+
+        Where nothing was evaluated then, the median of the first three batches; but the first batch alone where that is twice
+        as high, for then the first updates made it so.
+        """
         evaluated = self.point("train_loss")
         if evaluated is not None and len(self.places) and self.places[0] == 0 and np.isfinite(evaluated[0]):
             return float(evaluated[0])
         first = self.loss[:3][np.isfinite(self.loss[:3])]
-        return float(np.median(first)) if len(first) else None
+        if not len(first):
+            return None
+        if np.isfinite(self.loss[0]) and np.median(first) > AT_ONCE * abs(self.loss[0]):
+            return float(self.loss[0])
+        return float(np.median(first))
 
     @cached_property
     def end(self) -> float | None:
@@ -213,3 +229,14 @@ class Evidence:
         if self.start is None or self.end is None or self.start <= 0:
             return None
         return 1 - self.end / self.start
+
+
+def _place(name: str, parameters: Sequence[str]) -> int:
+    """Where a parameter, or the layer that holds it, stands in the model; behind all where it is not known."""
+    held = (i for i, parameter in enumerate(parameters) if parameter == name or parameter.startswith(f"{name}."))
+    return next(held, len(parameters))
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    """A key that sorts by the numbers in a name."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -48,6 +48,7 @@ def plateau(e: Evidence) -> Diagnosis | None:
     """
     if e.progress is None or e.progress > NO_PROGRESS:
         return None
+    made: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0}
     spread = spread_of_fork(e.run.fork)
     wanted: tuple[Message, ...] = ()
     aligned = e.alignment()
@@ -55,17 +56,12 @@ def plateau(e: Evidence) -> Diagnosis | None:
         if spread.value > ALIKE:
             return None
         confidence = Confidence.CERTAIN
-        symptom = Message("diagnosis.plateau.forked", {"progress": e.progress, "spread": spread.value})
+        symptom = Message("diagnosis.plateau.forked", made | {"spread": spread.value})
     elif aligned is not None:
         confidence, wanted = Confidence.POSSIBLE, (Message("diagnosis.wanted.fork"),)
         low, high = aligned.interval()
-        values: dict[str, Value] = {
-            "progress": e.progress,
-            "cosine": aligned.mean,
-            "low": low,
-            "high": high,
-        }
-        symptom = Message("diagnosis.plateau.symptom", values)
+        values: dict[str, Value] = {"cosine": aligned.mean, "low": low, "high": high}
+        symptom = Message("diagnosis.plateau.symptom", made | values)
     else:
         return None
     return Diagnosis(

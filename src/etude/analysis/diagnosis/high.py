@@ -81,7 +81,7 @@ def _learned_nothing(e: Evidence) -> _Found | None:
     if not (rose or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
         return None
     confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
-    values: dict[str, Value] = {"progress": e.progress, "peak": peak}
+    values: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0, "peak": peak}
     return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, ROSE), confidence
 
 
@@ -93,7 +93,7 @@ def _damaged(e: Evidence) -> _Found | None:
         values: dict[str, Value] = {"layer": e.dead[0], "dead": dead, "peak": peak}
         return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
     if peak > SHOT_UP and e.progress is not None and e.progress < 0.8:
-        values = {"peak": peak, "progress": e.progress}
+        values = {"peak": peak, "start": e.start or 0.0, "end": e.end or 0.0}
         return Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY
     return None
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from etude.analysis.alignment import ColumnMean
 from etude.analysis.diagnosis.evidence import Evidence
-from etude.analysis.diagnosis.forked import gain_of_fork
+from etude.analysis.diagnosis.forked import Reading, gain_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 
@@ -49,33 +49,42 @@ def too_low(e: Evidence) -> Diagnosis | None:
     if not forked and not _still_coming(gain, progress):
         return None
     factor = _factor(e)
-    shown = gain[0] if gain is not None else 1.0
     return Diagnosis(
         fault=Fault.TOO_LOW,
-        symptom=_symptom(aligned if straight else None, shown),
+        symptom=_symptom(e, aligned if straight else None, fork if forked else None),
         confidence=Confidence.CERTAIN if forked else Confidence.LIKELY if straight or flat else Confidence.POSSIBLE,
         remedy=Remedy(Message("diagnosis.too_low.remedy", {"factor": factor}), lr_factor=factor),
         falsifier=Message("diagnosis.too_low.falsifier"),
         began=0,
-        estimate=shown,
-        interval=None if gain is None else (gain[0] - 1.96 * gain[1], gain[0] + 1.96 * gain[1]),
+        estimate=None if gain is None else gain[0],
+        interval=None if gain is None or gain[1] == 0 else (gain[0] - 1.96 * gain[1], gain[0] + 1.96 * gain[1]),
         wanted=() if fork else (Message("diagnosis.wanted.fork"),),
         details={"q": q[0] if q else None, "alignment": aligned.mean if aligned else None},
     )
 
 
-def _symptom(aligned: ColumnMean | None, gain: float) -> Message:
-    if aligned is None:
-        return Message("diagnosis.too_low.by_gain", {"gain": gain})
-    low, high = aligned.interval()
-    values: dict[str, Value] = {
-        "gain": gain,
-        "cosine": aligned.mean,
-        "low": low,
-        "high": high,
-        "batches": aligned.batches,
-    }
-    return Message("diagnosis.too_low.by_alignment", values)
+def _symptom(e: Evidence, aligned: ColumnMean | None, fork: Reading | None) -> Message:
+    if fork is not None and e.run.fork is not None:
+        values: dict[str, Value] = {"factor": float(e.run.fork.factors.max()), "steps": e.run.fork.steps}
+        values |= {"times": fork.value, "low": fork.low, "high": fork.high}
+        return Message("diagnosis.too_low.forked", values)
+    agreed: dict[str, Value] = {}
+    if aligned is not None:
+        low, high = aligned.interval()
+        agreed = {"cosine": aligned.mean, "low": low, "high": high, "batches": aligned.batches}
+    if e.gain is not None:
+        late: dict[str, Value] = {"gain": min(e.gain[0], 1.0)}
+        return (
+            Message("diagnosis.too_low.late_aligned", late | agreed)
+            if agreed
+            else Message("diagnosis.too_low.late", late)
+        )
+    moved: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0}
+    return (
+        Message("diagnosis.too_low.hardly_aligned", moved | agreed)
+        if agreed
+        else Message("diagnosis.too_low.hardly", moved)
+    )
 
 
 def _still_coming(gain: tuple[float, float] | None, progress: float | None) -> bool:

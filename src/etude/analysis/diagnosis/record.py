@@ -32,9 +32,12 @@ class RunRecord:
         batch_size: Examples per step.
         examples: Training examples in all.
         clip_norm: Global gradient norm that was clipped at.
+        clip_value: Size that every entry of the gradient was cut off at.
         chance_loss: Loss of the best constant output: ln C for cross entropy and C balanced classes, the variance of the
             targets for the mean squared error.
-        layers: Names of the parameters in the order of the model; where empty, the order of the trace's columns is taken.
+        layers: Names of the parameters in the order of the model; where empty, that of the trace's columns. Where they
+            stand in the alphabet's order, as in a stored trace, names are ordered by their numbers: ``2.weight`` before
+            ``10.weight``.
         fork: Result of a fork test.
 
     Example:
@@ -52,6 +55,7 @@ class RunRecord:
     batch_size: int | None = None
     examples: int | None = None
     clip_norm: float | None = None
+    clip_value: float | None = None
     chance_loss: float | None = None
     layers: tuple[str, ...] = ()
     fork: Fork | None = None
@@ -64,6 +68,7 @@ class RunRecord:
         *,
         chance_loss: float | None = None,
         examples: int | None = None,
+        layers: tuple[str, ...] = (),
         fork: Fork | None = None,
     ) -> RunRecord:
         """The record of a run that Étude trained; a controller's multiplier is in no plan, so then there is none."""
@@ -80,6 +85,8 @@ class RunRecord:
             batch_size=spec.batch_size,
             examples=examples,
             clip_norm=spec.clip_norm,
+            clip_value=spec.clip_value,
             chance_loss=chance_loss,
+            layers=layers,
             fork=fork,
         )

@@ -23,16 +23,19 @@ def spikes(e: Evidence) -> Diagnosis | None:
     .. math:: z_t > 8 \text{ on the logarithm, and } x_t > 10 \cdot \text{its median}
 
     against the last 128 clean steps. Steps at which the learning rate rises (warm-up, restart) and those that follow within
-    20 are not judged, and neither is a run whose loss is not finite at its end: that is another fault.
+    20 are not judged, steps of which there is no number are gaps and no spikes, and a run whose loss is not finite at its end
+    has another fault.
     """
     column = e.step("gradient_norm")
     name = "gradient_norm" if column is not None else "loss"
     column = e.loss if column is None else column
-    if len(column) < 50 or not np.isfinite(column[-1]) or not (np.nan_to_num(column) > 0).any():
+    known = np.isfinite(column)
+    ended = len(e.loss) > 0 and not np.isfinite(e.loss[-1])
+    if known.sum() < 50 or ended or not (column[known] > 0).any():
         return None
     positive = np.where(column > 0, column, np.nan)
     with np.errstate(invalid="ignore"):
-        found = outliers(np.log(positive)) & ~_excused(e)
+        found = outliers(np.log(positive)) & ~np.isnan(positive) & ~_excused(e)[: len(column)]
         usual = float(np.nanmedian(positive))
     found &= ~(column <= FACTOR * usual)
     starts = np.flatnonzero(found & ~np.concatenate([[False], found[:-1]]))

@@ -64,7 +64,7 @@ class Remedy:
         text: The advice.
         lr_factor: What to multiply every learning rate by; 1 leaves it.
         restart: Whether to begin again from the initialization; else from the step at which the fault began.
-        changes: Other changes by name: ``clip_norm``, ``warmup_steps``, ``batch_size``, ``init_gain``,
+        changes: Other changes by name: ``clip_norm``, ``clip_value``, ``warmup_steps``, ``batch_size``, ``init_gain``,
             ``output_gain``, ``redraw``, ``as_planned``, ``beta2``, ``decay_from`` [share of the horizon], ``stop_at`` [step],
             ``group_scale/PARAMETER``.
     """

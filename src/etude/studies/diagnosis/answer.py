@@ -63,7 +63,7 @@ class Diagnosed:
             title=Message("monitor.title"),
             subtitle=training.subtitle,
             answer=tuple(answer),
-            findings=tuple(_finding(diagnosis) for diagnosis in diagnoses),
+            findings=tuple(finding_of(diagnosis) for diagnosis in diagnoses),
             sections=(
                 Section(
                     Message("monitor.heading.verdicts"),
@@ -116,7 +116,8 @@ def confidence_name(confidence: Confidence) -> Message:
     return Message(f"monitor.confidence.{confidence.value}")
 
 
-def _finding(diagnosis: Diagnosis) -> Finding:
+def finding_of(diagnosis: Diagnosis) -> Finding:
+    """A verdict as a page shows it."""
     undecided = diagnosis.fault is Fault.UNDECIDED
     return Finding(
         name=diagnosis.fault.value,

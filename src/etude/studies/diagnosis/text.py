@@ -11,8 +11,8 @@ from rich.text import Text
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
 from etude.core.message import Message
 from etude.report.catalogue import Language, say
-from etude.report.numbers import interval
-from etude.studies.diagnosis.answer import Diagnosed, confidence_name, fault_name
+from etude.report.words import both, estimate
+from etude.studies.diagnosis.answer import Diagnosed, confidence_name, fault_name, finding_of
 from etude.studies.diagnosis.observed import Observed
 
 _STYLES = {Fault.HEALTHY: "green", Fault.EDGE: "green", Fault.UNDECIDED: "yellow"}
@@ -60,8 +60,8 @@ def _since(training: Observed, began: int, language: Language) -> str:
 def _lines(diagnosis: Diagnosis, language: Language) -> list[str]:
     lines = [say(diagnosis.symptom, language)]
     if diagnosis.interval is not None and diagnosis.estimate is not None:
-        estimate = interval(diagnosis.estimate, *diagnosis.interval)
-        lines.append(_labelled(Message("monitor.label.estimate"), f"{estimate} {diagnosis.unit}".strip(), language))
+        text = both(estimate(finding_of(diagnosis)))[language]
+        lines.append(_labelled(Message("monitor.label.estimate"), text, language))
     if diagnosis.remedy is not None:
         lines.append(_labelled(Message("monitor.label.remedy"), say(diagnosis.remedy.text, language), language))
     if diagnosis.falsifier is not None:
