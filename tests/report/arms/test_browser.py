@@ -7,48 +7,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from etude.report.html import write_html
 from etude.report.page import AtLr, Page
 
 pytestmark = pytest.mark.browser
 FIGURES = ("race", "arms", "warmup", "layers", "lines", "surface", "bands")
-
-
-class Visit:
-    """A page in the browser, and everything that it complained about."""
-
-    def __init__(self, chromium: Any, file: Path, **context: Any) -> None:
-        settings = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | context
-        self.page = chromium.new_context(**settings).new_page()
-        self.faults: list[str] = []
-        self.page.on("console", lambda m: self.faults.append(f"console {m.type}: {m.text}"))
-        self.page.on("pageerror", lambda e: self.faults.append(f"error: {e}"))
-        self.page.goto(file.as_uri())
-        self.page.wait_for_selector(".plot .main-svg")
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until what was changed is drawn."""
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-    def wait(self, condition: str) -> None:
-        """Wait until a JavaScript expression holds; Playwright's own way needs eval, which the page's policy forbids."""
-        for _ in range(200):
-            if self.page.evaluate(condition):
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"never held: {condition}")
-
-    def data(self, figure: str, of: str) -> Any:
-        """Something of each trace that is drawn, ``t``."""
-        self.settle()
-        return self.page.evaluate(f"document.getElementById('{figure}').data.map(t => {of})")
-
-    def speak(self, language: str) -> None:
-        if not str(self.page.evaluate("document.documentElement.lang")).startswith(language):
-            self.page.click("#language")
-            self.settle()
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +24,22 @@ def file(arms: Page, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def visit(chromium: Any, file: Path) -> Iterator[Visit]:
-    opened = Visit(chromium, file)
-    yield opened
-    assert opened.faults == []
+def visit(visiting: Any, file: Path) -> Iterator[Any]:
+    with visiting(file) as opened:
+        yield opened
 
 
-def test_every_figure_is_drawn_without_a_picker_and_without_a_fault(visit: Visit) -> None:
+def data(visit: Any, figure: str, of: str) -> Any:
+    """Something of each trace that is drawn, ``t``."""
+    return visit.page.evaluate(f"document.getElementById('{figure}').data.map(t => {of})")
+
+
+def told(visit: Any, slider: str, words: str) -> None:
+    """Wait until a slider says where it stands."""
+    expect(visit.page.locator(slider)).to_have_attribute("aria-valuetext", words)
+
+
+def test_every_figure_is_drawn_without_a_picker_and_without_a_fault(visit: Any) -> None:
     drawn = visit.page.evaluate("[...document.querySelectorAll('.plot')].filter(b => b.data.length > 0).map(b => b.id)")
     assert tuple(drawn) == FIGURES
     assert visit.page.locator("#pick").count() == 0
@@ -73,7 +47,7 @@ def test_every_figure_is_drawn_without_a_picker_and_without_a_fault(visit: Visit
 
 
 @pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh")])
-def test_axe_finds_no_violation(visit: Visit, scheme: str, language: str) -> None:
+def test_axe_finds_no_violation(visit: Any, scheme: str, language: str) -> None:
     visit.page.emulate_media(color_scheme=scheme)
     visit.speak(language)
     visit.page.locator("#figure-race details").evaluate("d => { d.open = true; }")
@@ -82,73 +56,68 @@ def test_axe_finds_no_violation(visit: Visit, scheme: str, language: str) -> Non
     assert result.violations_count == 0, result.generate_report()
 
 
-def test_nothing_is_wider_than_a_phone_and_no_label_is_cut_off(chromium: Any, file: Path) -> None:
-    visit = Visit(chromium, file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    for language in ("en", "zh"):
-        visit.speak(language)
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
-        cut = visit.page.evaluate("""() => [...document.querySelectorAll(".plot")].flatMap(box => {
-            const frame = box.querySelector(".main-svg").getBoundingClientRect();
-            return [...box.querySelectorAll(".main-svg text")].filter(t => {
-                const r = t.getBoundingClientRect();
-                return r.width > 0 && (r.left < frame.left - 1 || r.right > frame.right + 1 || r.bottom > frame.bottom + 1);
-            }).map(t => `${box.id}: ${t.textContent}`);
-        })""")
-        assert cut == []
-    assert visit.faults == []
+def test_nothing_is_wider_than_a_phone_and_no_label_is_cut_off(visiting: Any, file: Path) -> None:
+    cut = """[...document.querySelectorAll(".plot")].flatMap(box => {
+        const frame = box.querySelector(".main-svg").getBoundingClientRect();
+        return [...box.querySelectorAll(".main-svg text")].filter(t => {
+            const r = t.getBoundingClientRect();
+            return r.width > 0 && (r.left < frame.left - 1 || r.right > frame.right + 1 || r.bottom > frame.bottom + 1);
+        }).map(t => `${box.id}: ${t.textContent}`);
+    })"""
+    with visiting(file, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as visit:
+        for language in ("en", "zh"):
+            visit.speak(language)
+            visit.soon("document.documentElement.scrollWidth <= 390")
+            visit.soon(cut, [])
 
 
-def test_the_race_ranks_its_arms_from_top_to_bottom(visit: Visit) -> None:
+def test_the_race_ranks_its_arms_from_top_to_bottom(visit: Any) -> None:
     visit.speak("en")
-    rows = visit.page.evaluate("""[...document.querySelectorAll("#race .annotation-text")].map(t => t.textContent)""")
-    assert rows[0] == "cosine 0"
-    assert rows[-2:] == ["diverging", "diverged"]
-    assert visit.data("race", "t.xaxis === 'x2' ? t.y.length : 0")[-3:] == [3, 4, 2]
+    rows = """[...document.querySelectorAll("#race .annotation-text")].map(t => t.textContent)"""
+    visit.soon(f"{rows}[0]", "cosine 0")
+    visit.soon(f"{rows}.slice(-2)", ["diverging", "diverged"])
+    assert data(visit, "race", "t.xaxis === 'x2' ? t.y.length : 0")[-3:] == [3, 4, 2]
 
 
-def visible(visit: Visit, figure: str) -> int:
-    return sum(visit.data(figure, "t.hoverinfo === 'skip' ? 0 : 1"))
+def visible(visit: Any, figure: str) -> int:
+    return sum(data(visit, figure, "t.hoverinfo === 'skip' ? 0 : 1"))
 
 
-def test_the_keyboard_hides_and_shows_series(visit: Visit) -> None:
+def test_the_keyboard_hides_and_shows_series(visit: Any) -> None:
     first = visit.page.locator("#toggles-lines button").first
     first.focus()
-    assert visible(visit, "lines") == 22
-    visit.page.keyboard.press("Space")
-    assert first.get_attribute("aria-pressed") == "false"
-    assert visible(visit, "lines") == 21
-    visit.page.keyboard.press("Space")
-    assert (first.get_attribute("aria-pressed"), visible(visit, "lines")) == ("true", 22)
-    visit.page.click("#toggles-lines [data-all=false]")
-    assert visible(visit, "lines") == 0
-    visit.page.click("#toggles-lines [data-all=true]")
-    assert visible(visit, "lines") == 22
+    visit.soon(lambda: visible(visit, "lines"), 22)
+    for pressed, shown in (("false", 21), ("true", 22)):
+        visit.page.keyboard.press("Space")
+        expect(first).to_have_attribute("aria-pressed", pressed)
+        visit.soon(lambda: visible(visit, "lines"), shown)
+    for every, shown in (("false", 0), ("true", 22)):
+        visit.page.click(f"#toggles-lines [data-all={every}]")
+        visit.soon(lambda: visible(visit, "lines"), shown)
 
 
-def test_pointing_at_a_name_lights_its_series_up(visit: Visit) -> None:
-    visit.page.locator("#toggles-lines button").nth(2).hover()
+def test_pointing_at_a_name_lights_its_series_up(visit: Any) -> None:
     opacity = "t.hoverinfo === 'skip' ? null : t.opacity ?? 1"
-    assert [v for v in visit.data("lines", opacity) if v is not None] == [0.15] * 2 + [1] + [0.15] * 19
+    visit.page.locator("#toggles-lines button").nth(2).hover()
+    lit = [0.15] * 2 + [1] + [0.15] * 19
+    visit.soon(lambda: [v for v in data(visit, "lines", opacity) if v is not None], lit)
     visit.page.mouse.move(0, 0)
-    assert set(visit.data("lines", opacity)) == {None, 1}
+    visit.soon(lambda: set(data(visit, "lines", opacity)), {None, 1})
 
 
-def test_lines_go_on_across_grids_of_other_arms_and_details_appear_when_few_are_shown(visit: Visit) -> None:
-    assert set(visit.data("arms", "t.y.includes(null)")) == {False}
-    assert visible(visit, "arms") == 20
+def test_lines_go_on_across_grids_of_other_arms_and_details_appear_when_few_are_shown(visit: Any) -> None:
+    assert set(data(visit, "arms", "t.y.includes(null)")) == {False}
+    visit.soon(lambda: visible(visit, "arms"), 20)
     visit.page.click("#toggles-arms [data-all=false]")
     visit.page.locator("#toggles-arms button").first.click()
     visit.page.mouse.move(0, 0)
-    assert visit.data("arms", "t.fill ?? t.mode") == [
-        "toself",
-        "markers",
-        "lines+markers",
-        *["lines", "markers", "text"],
-    ]
+    detailed = ["toself", "markers", "lines+markers", "lines", "markers", "text"]
+    visit.soon(lambda: data(visit, "arms", "t.fill ?? t.mode"), detailed)
     visit.page.click("#toggles-arms [data-all=true]")
+    visit.soon(lambda: visible(visit, "arms"), 20)
 
 
-def test_numbers_stand_in_their_cells_black_or_white_where_there_is_one(visit: Visit) -> None:
+def test_numbers_stand_in_their_cells_black_or_white_where_there_is_one(visit: Any) -> None:
     cells = visit.page.evaluate("""document.getElementById("warmup").layout.annotations.slice(1).map(
         a => [a.text, a.font.color])""")
     assert len(cells) == 13
@@ -156,97 +125,110 @@ def test_numbers_stand_in_their_cells_black_or_white_where_there_is_one(visit: V
     assert ["1.05", "#000000"] in cells  # on the pale end
 
 
-def test_the_slider_of_a_heat_map_changes_its_cells(visit: Visit) -> None:
-    slider = visit.page.locator("#frame-layers")
-    assert slider.get_attribute("aria-valuetext") == "0.1"
-    before = visit.data("layers", "t.z[0][0]")
-    slider.focus()
+def test_the_slider_of_a_heat_map_changes_its_cells(visit: Any) -> None:
+    corners = "[t.z[0][0], t.z[0].at(-1)]"
+    told(visit, "#frame-layers", "0.1")
+    ((first, last),) = before = data(visit, "layers", corners)
+    visit.page.locator("#frame-layers").focus()
     visit.page.keyboard.press("ArrowRight")
-    assert slider.get_attribute("aria-valuetext") == "1"
-    assert visit.data("layers", "t.z[0][0]")[0] == pytest.approx(before[0] + 1)
-    assert visit.data("layers", "t.z[0].at(-1)") == [None]
+    told(visit, "#frame-layers", "1")
+    visit.soon(lambda: data(visit, "layers", corners), [[pytest.approx(first + 1), None]])
+    assert last is not None
     visit.page.keyboard.press("ArrowLeft")
-    assert visit.data("layers", "t.z[0][0]") == before
+    told(visit, "#frame-layers", "0.1")
+    visit.soon(lambda: data(visit, "layers", corners), before)
 
 
-def path_lengths(visit: Visit) -> list[int]:
-    return [n for n in visit.data("surface", "t.meta === 'path' ? t.x.length : 0") if n]
+def test_a_slider_says_where_it_stands_before_anything_is_drawn(visit: Any) -> None:
+    said = """(id) => {
+        const slider = document.getElementById(id);
+        slider.value = slider.max;
+        slider.dispatchEvent(new Event("input"));
+        return slider.getAttribute("aria-valuetext");
+    }"""
+    sliders = {"frame-layers": "1", "frame-surface": "0.5", "step-surface": "4 / 4"}
+    assert {slider: visit.page.evaluate(said, slider) for slider in sliders} == sliders
+    visit.slide("#frame-layers", 1)
+    visit.slide("#frame-surface", 1)
+    visit.slide("#step-surface", 60)
 
 
-def test_the_sliders_of_a_surface_choose_learning_rate_and_step(visit: Visit) -> None:
+def path_lengths(visit: Any) -> list[int]:
+    return [n for n in data(visit, "surface", "t.meta === 'path' ? t.x.length : 0") if n]
+
+
+def test_the_sliders_of_a_surface_choose_learning_rate_and_step(visit: Any) -> None:
     visit.speak("en")
-    assert path_lengths(visit) == [61, 61]
-    step = visit.page.locator("#step-surface")
-    step.evaluate("s => { s.value = 10; s.dispatchEvent(new Event('input')); }")
-    assert path_lengths(visit) == [11, 11]
-    step.focus()
+    visit.soon(lambda: path_lengths(visit), [61, 61])
+    visit.slide("#step-surface", 10)
+    visit.soon(lambda: path_lengths(visit), [11, 11])
+    visit.page.locator("#step-surface").focus()
     visit.page.keyboard.press("ArrowRight")
-    assert path_lengths(visit) == [12, 12]
-    assert visit.page.locator("#controls-surface output").nth(1).text_content() == "11 / 60"
-    lr = visit.page.locator("#frame-surface")
-    lr.focus()
+    visit.soon(lambda: path_lengths(visit), [12, 12])
+    expect(visit.page.locator("#controls-surface output").nth(1)).to_have_text("11 / 60")
+    visit.page.locator("#frame-surface").focus()
     visit.page.keyboard.press("End")
-    visit.wait("document.getElementById('frame-surface').getAttribute('aria-valuetext') === '0.5'")
-    visit.settle()
-    assert "diverged" in visit.page.locator("#surface .annotation-text").first.text_content()
+    told(visit, "#frame-surface", "0.5")
+    expect(visit.page.locator("#surface .annotation-text").first).to_contain_text("diverged")
     visit.page.keyboard.press("Home")
-    assert path_lengths(visit) == [12, 12]
+    told(visit, "#frame-surface", "0.01")
+    visit.soon(lambda: path_lengths(visit), [12, 12])
 
 
 def test_playing_runs_to_the_last_step_and_is_not_offered_where_motion_is_unwelcome(
-    visit: Visit, chromium: Any, file: Path
+    visit: Any, visiting: Any, file: Path
 ) -> None:
-    assert not visit.page.locator(".play").is_visible()
-    moving = Visit(chromium, file, reduced_motion="no-preference")
-    button = "document.querySelector('.play').textContent"
-    moving.page.locator("#step-surface").evaluate("s => { s.value = 40; s.dispatchEvent(new Event('input')); }")
-    moving.page.click(".play")
-    moving.wait(f"{button} === 'Pause'")
-    moving.wait(f"{button} === 'Play'")
-    assert path_lengths(moving) == [61, 61]
-    assert moving.faults == []
+    expect(visit.page.locator(".play")).not_to_be_visible()
+    with visiting(file, reduced_motion="no-preference") as moving:
+        moving.slide("#step-surface", 10)
+        moving.soon(lambda: path_lengths(moving), [11, 11])
+        # Both words are kept as they come: a page that is drawn slowly may say "Pause" between two looks only.
+        moving.page.evaluate("""() => {
+            window.words = [];
+            const button = document.querySelector(".play");
+            new MutationObserver(() => window.words.push(button.textContent)).observe(button, {childList: true});
+        }""")
+        moving.page.click(".play")
+        moving.soon("[words[0], words.at(-1)]", ["Pause", "Play"])
+        moving.soon(lambda: path_lengths(moving), [61, 61])
 
 
-def test_the_reader_chooses_the_panels(visit: Visit) -> None:
+def test_the_reader_chooses_the_panels(visit: Any) -> None:
     axes = "Object.keys(document.getElementById('bands').layout).filter(k => k.startsWith('xaxis')).length"
-    assert visit.page.evaluate(axes) == 6
-    visit.page.locator("#toggles-bands button").nth(7).click()
-    visit.settle()
-    assert visit.page.evaluate(axes) == 7
-    for n in range(8):
-        if visit.page.locator("#toggles-bands button").nth(n).get_attribute("aria-pressed") == "true":
-            visit.page.locator("#toggles-bands button").nth(n).click()
-    visit.settle()
-    assert visit.page.evaluate("document.getElementById('bands').data.length") == 0
-    assert visit.faults == []
+    visit.soon(axes, 6)
+    buttons = visit.page.locator("#toggles-bands [data-series]")
+    buttons.nth(7).click()
+    visit.soon(axes, 7)
+    for button in buttons.all():
+        if button.get_attribute("aria-pressed") == "true":
+            button.click()
+            expect(button).to_have_attribute("aria-pressed", "false")
+    visit.soon("document.getElementById('bands').data.length", 0)
 
 
 def test_figures_follow_the_learning_rate_that_is_picked_for_the_page(
-    chromium: Any, arms: Page, tmp_path: Path
+    visiting: Any, arms: Page, tmp_path: Path
 ) -> None:
     page = replace(arms, at=tuple(AtLr(lr, ()) for lr in (0.01, 0.09, 0.5)), picked=0.01)
     write_html(page, tmp_path / "report.html")
-    visit = Visit(chromium, tmp_path / "report.html")
-    frame = visit.page.locator("#frame-surface")
-    assert frame.get_attribute("aria-valuetext") == "0.01"
-    visit.page.locator("#lr").focus()
-    visit.page.keyboard.press("ArrowRight")
-    visit.settle()
-    assert [frame.get_attribute("aria-valuetext"), visit.page.locator("#frame-layers").input_value()] == ["0.1", "1"]
-    frame.focus()
-    visit.page.keyboard.press("End")
-    visit.settle()
-    assert visit.page.locator("#lr-value").text_content() == "0.5"
-    assert visit.faults == []
+    with visiting(tmp_path / "report.html") as visit:
+        told(visit, "#frame-surface", "0.01")
+        visit.page.locator("#lr").focus()
+        visit.page.keyboard.press("ArrowRight")
+        told(visit, "#frame-surface", "0.1")
+        expect(visit.page.locator("#frame-layers")).to_have_value("1")
+        visit.page.locator("#frame-surface").focus()
+        visit.page.keyboard.press("End")
+        expect(visit.page.locator("#lr-value")).to_have_text("0.5")
 
 
-def test_the_print_holds_what_is_shown_and_no_controls(visit: Visit) -> None:
+def test_the_print_holds_what_is_shown_and_no_controls(visit: Any) -> None:
     visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     visit.page.emulate_media(media="print")
-    assert not visit.page.locator("#frame-surface").is_visible()
-    assert visit.page.locator("#controls-surface output").first.is_visible()
-    assert visit.page.locator("#toggles-lines button").first.is_visible()
-    assert not visit.page.locator("#toggles-lines [data-all]").first.is_visible()
+    expect(visit.page.locator("#frame-surface")).not_to_be_visible()
+    expect(visit.page.locator("#controls-surface output").first).to_be_visible()
+    expect(visit.page.locator("#toggles-lines button").first).to_be_visible()
+    expect(visit.page.locator("#toggles-lines [data-all]").first).not_to_be_visible()
     visit.page.evaluate("dispatchEvent(new Event('afterprint'))")
     visit.page.emulate_media(media="screen")
 
@@ -257,13 +239,14 @@ def test_a_page_that_opens_without_a_size_is_drawn_when_it_gets_one(chromium: An
     outer = chromium.new_context(viewport={"width": 1000, "height": 700}).new_page()
     outer.goto((tmp_path / "frame.html").as_uri())
     outer.wait_for_timeout(300)
-    outer.evaluate("document.querySelector('iframe').style.width = '900px'")
     inner = outer.frames[1]
-    inner.wait_for_selector("#race .annotation-text")
-    assert inner.locator("#race .annotation-text").first.text_content() == "cosine 0"
+    assert inner.locator("#race .annotation-text").count() == 0
+    outer.evaluate("document.querySelector('iframe').style.width = '900px'")
+    expect(inner.locator("#race .annotation-text").first).to_have_text("cosine 0")
+    outer.context.close()
 
 
-def test_hostile_names_are_shown_and_never_run(chromium: Any, arms: Page, of: Any, tmp_path: Path) -> None:
+def test_hostile_names_are_shown_and_never_run(visiting: Any, arms: Page, of: Any, tmp_path: Path) -> None:
     hostile = "</script><img src=x onerror='window.pwned=1'> %{x} $x^2$ <b>b</b> {{ 7 }} 学习率"
     race, lines, surface, bands, heat = (of(name) for name in ("race", "lines", "surface", "bands", "warmup"))
     named = (
@@ -274,18 +257,18 @@ def test_hostile_names_are_shown_and_never_run(chromium: Any, arms: Page, of: An
         replace(heat, y=replace(heat.y, values=(hostile, "a", "b"))),
     )
     write_html(replace(arms, sections=(replace(arms.sections[0], figures=named),)), tmp_path / "report.html")
-    visit = Visit(chromium, tmp_path / "report.html")
-    assert visit.page.locator("#toggles-lines bdi").first.text_content() == hostile
-    assert hostile[:20] in visit.page.locator("#race .annotation-text").first.text_content()
-    for name in ("race", "lines", "bands", "warmup"):
-        visit.page.locator(f"#{name} .nsewdrag").first.hover()
-    visit.page.wait_for_timeout(200)
-    assert visit.page.evaluate("window.pwned") is None
-    assert visit.page.evaluate("document.querySelectorAll('main img, main b:not(.brand b)').length") == 0
-    assert visit.faults == []
+    with visiting(tmp_path / "report.html") as visit:
+        expect(visit.page.locator("#toggles-lines bdi").first).to_have_text(hostile)
+        expect(visit.page.locator("#race .annotation-text").first).to_contain_text(hostile[:20])
+        for name in ("race", "lines", "bands", "warmup"):
+            visit.page.locator(f"#{name} .nsewdrag").first.hover()
+        visit.settle()
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate("window.pwned") is None
+        assert visit.page.locator("main img, main b:not(.brand b)").count() == 0
 
 
-def test_figures_without_a_single_number_open_without_fault(chromium: Any, arms: Page, of: Any, tmp_path: Path) -> None:
+def test_figures_without_a_single_number_open_without_fault(visiting: Any, arms: Page, of: Any, tmp_path: Path) -> None:
     race, lr, heat, layers, lines, surface, bands = (of(name) for name in FIGURES)
     nothing = float("nan")
     start = tuple(replace(path, points=path.points[:1]) for path in surface.panels[0].trajectories[:1])
@@ -302,7 +285,6 @@ def test_figures_without_a_single_number_open_without_fault(chromium: Any, arms:
     )
     section = replace(arms.sections[0], figures=empty)
     write_html(replace(arms, sections=(section,)), tmp_path / "report.html")
-    visit = Visit(chromium, tmp_path / "report.html")
-    assert visit.page.locator(".plot .main-svg").count() >= 7
-    assert visit.page.locator("#controls-surface output").nth(1).text_content() == "0 / 0"
-    assert visit.faults == []
+    with visiting(tmp_path / "report.html") as visit:
+        assert visit.page.locator(".plot .main-svg").count() >= 7
+        expect(visit.page.locator("#controls-surface output").nth(1)).to_have_text("0 / 0")

@@ -9,15 +9,15 @@ function listenToControls(entry) {
   const [frames, steps] = [controlOf(entry, "frame"), controlOf(entry, "step")];
   frames?.addEventListener("input", () => {
     entry.frame = Number(frames.value);
+    showControls(entry);
     const lr = framesOf(entry.figure)[entry.frame];
     const index = page.at.findIndex((at) => sameLr(at.lr, lr));
     if (index >= 0) pick(index);
     else drawSoon([entry]);
   });
   steps?.addEventListener("input", () => {
-    stop(entry);
     entry.step = Number(steps.value);
-    drawSoon([entry]);
+    stop(entry);
   });
   playButton(entry)?.addEventListener("click", () => (entry.playing ? stop(entry) : play(entry)));
 }
@@ -46,7 +46,8 @@ function listenToToggles(entry) {
   }
 }
 
-// Sliders, what they say, and the button, as the figure is drawn now.
+// Sliders, what they say, and the button, as the figure is drawn or is about to be: who listens to a slider that moves
+// hears its words at once.
 function showControls(entry) {
   const frames = controlOf(entry, "frame");
   if (!frames) return;
@@ -73,18 +74,19 @@ function play(entry) {
   const from = shownStep(entry) >= last ? 0 : shownStep(entry);
   const started = performance.now();
   const advance = (now) => {
-    if (!entry.playing) return;
+    if (entry.playing !== advance) return; // stopped, or started once more
     const step = Math.round(from + (last * (now - started)) / 1000 / seconds);
     entry.step = step >= last ? null : Math.max(step, from);
-    if (step >= last) entry.playing = false;
+    if (step >= last) entry.playing = null;
     draw(entry);
     if (entry.playing) requestAnimationFrame(advance);
   };
-  entry.playing = true;
+  entry.playing = advance;
   requestAnimationFrame(advance);
 }
 
 function stop(entry) {
-  entry.playing = false;
+  entry.playing = null;
+  showControls(entry);
   drawSoon([entry]);
 }

@@ -4,7 +4,7 @@ const MAKERS = {
   lr: lrFigure, curve: curveFigure, race: raceFigure, heat: heatFigure, line: lineFigure, surface: surfaceFigure, band: bandFigure,
 };
 const boxes = page.figures.map((figure) => ({
-  figure, box: document.getElementById(figure.id), zoom: null, width: 0, configs: {}, hidden: new Set(), lit: null, frame: figure.start ?? 0, step: null,
+  figure, box: document.getElementById(figure.id), zoom: null, width: 0, configs: {}, hidden: new Set(), lit: null, frame: figure.start ?? 0, step: null, playing: null,
 }));
 const slider = document.getElementById("lr");
 
