@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from etude.training.probes.growth import Growth, log_growth
 from etude.training.probes.isolated import isolated
-from etude.training.probes.places import Place, followed
+from etude.training.probes.places import Listening, Place, followed
 
 
 @final
@@ -71,52 +70,72 @@ def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> Profile:
         Profile(layers=('0', '1'), activations=(1.0, 2.0), deltas=(10.0, 1.0))
     """
     with isolated(module) as parameters, followed(module, parameters) as place, torch.enable_grad():
-        watch = _Watch(place)
-        with watch:
+        watch = DepthWatch(place)
+        with Listening(watch):
             value = loss()
-        outputs = [z for layer in watch.layers.values() for z in layer.outputs if z.requires_grad]
-        found = torch.autograd.grad(value, outputs, allow_unused=True) if value.requires_grad and outputs else ()
-    gradients = {id(z): g for z, g in zip(outputs, found, strict=True) if g is not None}
-    names = tuple(watch.layers)
-    layers = watch.layers.values()
-    deltas = tuple(_rms([gradients[id(z)] for z in layer.outputs if id(z) in gradients]) for layer in layers)
-    return Profile(names, tuple(_rms(layer.inputs) for layer in layers), deltas)
+        trained = [p for p in parameters.values() if p.requires_grad]
+        if value.requires_grad and trained:
+            torch.autograd.grad(value, trained, allow_unused=True)
+    return watch.profile()
+
+
+@final
+class DepthWatch:
+    """Adds up what enters every weighted layer, and, when a backward pass follows, the gradient of what leaves it.
+
+    Args:
+        place: Follows the forward pass.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._layers: dict[str, _Layer] = {}
+        self._place = place
+
+    def before(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Nothing is known yet."""
+
+    def after(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Take note of a layer's input, and ask for the gradient of its output."""
+        values = (*args, *kwargs.values())
+        name = self._place.weight(str(getattr(function, "__name__", "")), values)
+        entering = next((v for v in values if isinstance(v, Tensor) and not self._place.owns(v)), None)
+        if name is None or entering is None or not _signal(entering) or not _signal(result):
+            return
+        layer = self._layers.setdefault(name, _Layer())
+        layer.inputs.add(entering)
+        if result.requires_grad:
+            # The hook keeps to this value, also where an activation in place replaces it.
+            result.register_hook(layer.outputs.add)
+
+    def profile(self) -> Profile:
+        """Root mean squares over all passes so far; NaN where no gradient came back."""
+        layers = self._layers.values()
+        inputs, outputs = tuple(own.inputs.rms() for own in layers), tuple(own.outputs.rms() for own in layers)
+        return Profile(tuple(self._layers), inputs, outputs)
+
+
+@final
+@dataclass
+class _Squares:
+    """A sum of squares, left on its device: nothing waits for it before it is asked for."""
+
+    total: Tensor | float = 0.0
+    count: int = 0
+
+    def add(self, values: Tensor) -> None:
+        self.total = self.total + values.detach().double().square().sum()
+        self.count += values.numel()
+
+    def rms(self) -> float:
+        return (float(self.total) / self.count) ** 0.5 if self.count else float("nan")
 
 
 @final
 @dataclass
 class _Layer:
-    inputs: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-
-
-@final
-class _Watch(TorchFunctionMode):
-    """Keeps what enters and what leaves every weighted layer."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.layers: dict[str, _Layer] = {}
-        self._place = place
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        values = (*args, *(kwargs or {}).values())
-        name = self._place.weight(str(getattr(func, "__name__", "")), values)
-        entering = next((v for v in values if isinstance(v, Tensor) and not self._place.owns(v)), None)
-        if name is None or entering is None or not _signal(entering) or not _signal(result):
-            return result
-        layer = self.layers.setdefault(name, _Layer())
-        layer.inputs.append(entering.detach().clone())
-        layer.outputs.append(result)
-        return result.clone()  # an activation in place would replace what the gradient is asked for
+    inputs: _Squares = field(default_factory=_Squares)
+    outputs: _Squares = field(default_factory=_Squares)
 
 
 def _signal(value: object) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point() and value.dim() > 1
-
-
-def _rms(tensors: list[Tensor]) -> float:
-    """Root mean square over all entries of all tensors; NaN of none."""
-    count = sum(t.numel() for t in tensors)
-    return (sum(float(t.double().square().sum()) for t in tensors) / count) ** 0.5 if count else float("nan")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 _WEIGHTED = {"linear", "bilinear", "conv1d", "conv2d", "conv3d"}
 _WEIGHTED |= {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
@@ -45,13 +46,39 @@ class Place:
         return id(value) in self._names
 
 
+class Listener(Protocol):
+    """Hears of every call of a torch function, and changes nothing of it."""
+
+    def before(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Hear of a call before it is made, while its inputs are what they are: it may work in place."""
+
+    def after(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Hear of a call and its result."""
+
+
+@final
+class Listening(TorchFunctionMode):
+    """A context in which a listener hears of all torch functions that are called."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self._listener.before(func, args, kwargs)
+        result = func(*args, **kwargs)
+        self._listener.after(func, args, kwargs, result)
+        return result
+
+
 @contextmanager
 def followed(module: nn.Module, parameters: Mapping[str, Tensor]) -> Iterator[Place]:
     """Follow the forward pass of a module; its own hooks stay, and those that follow it go afterwards."""
     place = Place(parameters)
     with ExitStack() as stack:
         for name, part in module.named_modules():
-            if not _scripted(part):
+            if not is_scripted(part):
                 enter = part.register_forward_pre_hook(
                     lambda m, _, name=name: place.entered.append((name, m)), prepend=True
                 )
@@ -61,5 +88,6 @@ def followed(module: nn.Module, parameters: Mapping[str, Tensor]) -> Iterator[Pl
         yield place
 
 
-def _scripted(part: nn.Module) -> bool:
+def is_scripted(part: nn.Module) -> bool:
+    """Whether a module is compiled TorchScript, which takes no hooks."""
     return type(part).__module__.startswith("torch.jit")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from etude.training.probes.isolated import isolated
-from etude.training.probes.places import Place, followed
+from etude.training.probes.places import Listening, Place, followed
 
 DEAD = 1e-3
 """A unit whose activation function is flatter than this on every example passes back less than a thousandth of its gradient.
@@ -77,10 +76,10 @@ def count_units(module: nn.Module, forward: Callable[[], object]) -> dict[str, L
         {'1': LayerUnits(units=2, dead=1.0, saturated=nan, saturates=False)}
     """
     with isolated(module) as parameters, followed(module, parameters) as place, torch.no_grad():
-        watch = _Watch(place)
-        with watch:
+        watch = UnitWatch(place)
+        with Listening(watch):
             forward()
-    return {name: tally.result() for name, tally in watch.tallies.items()}
+    return watch.layers()
 
 
 def alikeness(gradient: Tensor) -> float:
@@ -111,46 +110,39 @@ def alikeness(gradient: Tensor) -> float:
 
 
 @final
-@dataclass
-class _Tally:
-    """Counts of one layer while portions of examples pass."""
+class UnitWatch:
+    """Measures the slope of every activation function that is called; counts of several passes add up.
 
-    alive: Tensor
-    saturates: bool
-    flat: int = 0
-    seen: int = 0
-    finite: bool = True
-
-    def result(self) -> LayerUnits:
-        dead = 1 - float(self.alive.double().mean()) if self.finite else float("nan")
-        saturated = self.flat / self.seen if self.finite and self.saturates else float("nan")
-        return LayerUnits(len(self.alive), dead, saturated, self.saturates)
-
-
-@final
-class _Watch(TorchFunctionMode):
-    """Sees every call of a torch function and measures the slope of those that are activations."""
+    Args:
+        place: Follows the forward pass.
+    """
 
     def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, _Tally] = {}
         self._place = place
         self._last_weight = ""
         self._channels: int | None = None
         self._weights: dict[str, list[str]] = {}
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = str(getattr(func, "__name__", "")).rstrip("_")
+    def before(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Count the units of a call that is an activation function, before it may replace its input."""
+        name = _name(function)
         if name in _STEEPEST or name in _ONE_SIDED:
-            self._count(name, func, args, kwargs)
-            return func(*args, **kwargs)
-        result = func(*args, **kwargs)
+            self._count(name, function, args, kwargs)
+
+    def after(self, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+        """Remember which weight was used last: its units are those that come next."""
+        name = _name(function)
+        if name in _STEEPEST or name in _ONE_SIDED:
+            return
         weight = self._place.weight(name, (*args, *kwargs.values()))
         if weight is not None:
             self._last_weight = weight
             self._channels = result.shape[1] if name.startswith("conv") else None
-        return result
+
+    def layers(self) -> dict[str, LayerUnits]:
+        """Counts by layer over all passes so far, in the order of the first call."""
+        return {name: tally.result() for name, tally in self._tallies.items()}
 
     def _count(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
         z = (args[0] if args else kwargs["input"]).detach().requires_grad_()
@@ -161,11 +153,12 @@ class _Watch(TorchFunctionMode):
         by_unit = slope.movedim(1 if channels else -1, 0).flatten(1).abs()
         saturates = name in _STEEPEST and rest.get("min_val", -1.0) < 0  # ReLU6 is a hard tanh from 0 to 6
         label = self._label(name)
-        tally = self.tallies.setdefault(label, _Tally(torch.zeros_like(by_unit[:, 0], dtype=torch.bool), saturates))
+        tally = self._tallies.setdefault(label, _Tally(torch.zeros_like(by_unit[:, 0], dtype=torch.bool), saturates))
         tally.alive |= (by_unit >= DEAD).any(1)
-        tally.flat += int((by_unit < SATURATED * _STEEPEST.get(name, 0.0)).sum())
         tally.seen += by_unit.numel()
-        tally.finite &= bool(z.isfinite().all())
+        tally.finite = tally.finite & z.isfinite().all()
+        if saturates:
+            tally.flat = tally.flat + (by_unit < SATURATED * _STEEPEST[name]).sum()
 
     def _label(self, function: str) -> str:
         path, module = self._place.entered[-1]
@@ -176,3 +169,25 @@ class _Watch(TorchFunctionMode):
             weights.append(self._last_weight)
         index = weights.index(self._last_weight)
         return f"{label}_{index}" if index else label
+
+
+@final
+@dataclass
+class _Tally:
+    """Counts of one layer while portions of examples pass, left on their device."""
+
+    alive: Tensor
+    saturates: bool
+    flat: Tensor | int = 0
+    seen: int = 0
+    finite: Tensor | bool = True
+
+    def result(self) -> LayerUnits:
+        finite = bool(self.finite)
+        dead = 1 - float(self.alive.double().mean()) if finite else float("nan")
+        saturated = int(self.flat) / self.seen if finite and self.saturates else float("nan")
+        return LayerUnits(len(self.alive), dead, saturated, self.saturates)
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", "")).rstrip("_")
