@@ -1,12 +1,14 @@
 """How the search goes from run to run, on curves that are made up."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.finder.runs import Best, ShortRun
-from etude.integrations.finder.search import _closed, bracket, lengths
+from etude.integrations.finder.search import _closed, bracket, lengths, search
 
 WIDE = (1e-8, 1e8)
 
@@ -56,3 +58,27 @@ def test_an_end_that_no_scout_closes_stays_open_and_a_closed_one_stays_as_it_is(
     scouts = [run(0.01, 3.0), run(0.03, 1.0)]
     assert not _closed(best(0.05, inside=False), scouts).inside
     assert _closed(best(0.02, inside=True), scouts) == best(0.02, inside=True)
+
+
+class NoisyBowl:
+    """A stage of gradient descent on a quadratic, whose runs end in noise as large as what they differ by."""
+
+    def __init__(self) -> None:
+        self.steps, self.updates, self._noise = 0, 1, np.random.default_rng(0)
+
+    def run(self, lrs: np.ndarray, order: int, stop: Callable[[np.ndarray], bool]) -> tuple[np.ndarray, None]:
+        w = np.cumprod(np.concatenate([[1.0], 1 - 4 * lrs[:-1]]))
+        losses = 2 * np.minimum(w**2, 1e30) + 0.02 * self._noise.normal() + 0.01 * self._noise.normal(size=len(w))
+        made = next((t for t in range(1, len(w)) if stop(losses[:t])), len(w))
+        self.steps += made
+        return losses[:made], None
+
+
+def test_noise_that_keeps_the_best_one_moving_leaves_some_of_the_budget_to_the_edge() -> None:
+    stage = NoisyBowl()
+    found = search(stage, lengths(1000, None))
+    below, beyond = found.edge
+    assert below <= 0.5 <= beyond  # 2 over the curvature
+    assert beyond / below < 10**0.25
+    assert len({r.order for r in found.runs}) > 1
+    assert stage.steps <= 1000

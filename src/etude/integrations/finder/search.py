@@ -23,6 +23,7 @@ _FLAT = 2.5  # decades: an interval as wide says nothing
 _EDGE_RATIO = 10**0.125
 _FEWEST_STEPS = 5
 _WALK = 8
+_FOR_EDGE = 2  # runs that are kept for it: in noise every run of the budget would find another neighbour to repeat
 
 
 @final
@@ -117,9 +118,10 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, schedule: Schedule | No
         return
     begin = _of_least_value(found.scouts).lr
     left = (plan.budget - stage.steps) // plan.confirm
-    found.runs = bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, left)
-    _repeat(found, stage, plan, run)
+    found.runs = bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, max(left - _FOR_EDGE, 3))
+    _repeat(found, stage, plan, run, _FOR_EDGE)
     _seek_edge(found, stage, plan, run)
+    _repeat(found, stage, plan, run, 0)
     if any(r.finished for r in found.runs):
         found.best = _closed(find_best(found.runs, _start(found.runs, reading)), found.scouts)
     found.objection = _objection(found, limits)
@@ -145,12 +147,12 @@ def bracket(
     return [tried[place] for place in sorted(tried)]
 
 
-def _repeat(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int, int], ShortRun]) -> None:
-    """The best learning rate and its neighbours in other orders of the batches, as far as the budget goes.
+def _repeat(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int, int], ShortRun], kept: int) -> None:
+    """The best learning rate and its neighbours in other orders of the batches, as far as the budget goes but ``kept`` runs.
 
     Which one is best may change with every run, and then other neighbours are needed.
     """
-    while stage.steps + plan.confirm <= plan.budget and any(r.finished for r in found.runs):
+    while stage.steps + (1 + kept) * plan.confirm <= plan.budget and any(r.finished for r in found.runs):
         lrs, values = curve_of(found.runs)
         equal = tied(values)
         best, first, last = int(np.argmin(values)), equal[0], equal[-1]
