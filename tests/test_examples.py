@@ -22,7 +22,7 @@ def run(folder: Path, *command: str) -> str:
         env=os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ def test_both_readmes_have_the_same_sections_tables_and_lists() -> None:
 def test_the_python_example_runs_and_prints_an_answer(tmp_path: Path) -> None:
     (code,) = blocks(ENGLISH, "python")
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     answer, *_, edge, report = done.stdout.splitlines()

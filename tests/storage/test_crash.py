@@ -66,8 +66,8 @@ def test_no_kill_loses_what_was_acknowledged(tmp_path):
     done = checkpoint = -1
     for _ in range(KILLS):
         child = start(WRITE_FOREVER, tmp_path)
-        first = child.stdout.readline()
-        time.sleep(rng.uniform(0, 0.05))
+        first = "".join(child.stdout.readline() for _ in range(rng.randint(1, 4)))  # how far it gets by then is luck
+        time.sleep(rng.uniform(0, 0.02))
         out = first + kill(child)
         # What a killed writer stored without a word, the next one found when it opened.
         done = max(done, acknowledged(out, "trace"), acknowledged(out, "open") - 1)
@@ -146,10 +146,9 @@ time.sleep(60)
 def test_a_second_writer_is_told_at_once_by_whom_the_study_is_run(tmp_path):
     child = start(HOLD, tmp_path, "alone")
     assert child.stdout.readline() == "held\n"
-    began = time.monotonic()
     with pytest.raises(LockedError, match=rf"{tmp_path} is being run by process {child.pid} on {os.uname().nodename}"):
         StudyWriter.create_or_open(tmp_path, {})
-    assert time.monotonic() - began < 1
+    assert child.poll() is None, "it waited until the first was gone"
     StudyReader.open(tmp_path).close()
     kill(child)
     StudyWriter.create_or_open(tmp_path, {}).close()
@@ -188,15 +187,14 @@ def test_a_reader_sees_whole_states_while_a_writer_writes(tmp_path):
     child = start(WRITE_FOREVER, tmp_path)
     assert child.stdout.readline() == "open 0\n"
     seen = [0]
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
+    until = time.monotonic() + 60
+    while (len(seen) < 30 or seen[-1] < 10) and time.monotonic() < until:
         with StudyReader.open(tmp_path) as reader:
             seen.append(len(reader.traces()))
             assert list(reader.traces())[: seen[-1]] == [f"run-{i}" for i in range(seen[-1])]
     assert acknowledged(kill(child), "trace") >= seen[-1] - 2
     assert seen == sorted(seen)
-    assert seen[-1] > seen[0]
-    assert len(seen) > 5
+    assert len(set(seen)) > 3, "states that do not change show nothing"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class Command:
     def group(self) -> int:
         return int(self.process.pid)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
         self.process.join(seconds)
         assert self.process.exitcode is not None, "the command hangs"
         return int(self.process.exitcode)
@@ -129,7 +130,7 @@ def start(tmp_path):
         process.start()
         command = Command(process, streams)
         started.append(command)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not streams.with_suffix(".err").exists() and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.001)
         return command
@@ -137,6 +138,42 @@ def start(tmp_path):
     yield begin
     for command in started:
         command.kill()
+
+
+def _slow_down(seconds: float) -> None:
+    from etude.studies import shards
+
+    shards.CHECKPOINT_SECONDS = 0
+    train = shards.train
+
+    def slowly(*arguments: Any) -> Any:
+        for progress in train(*arguments):
+            yield progress
+            time.sleep(seconds)
+
+    shards.train = slowly
+
+
+@pytest.fixture(scope="session")
+def slow():
+    """What makes a command store a checkpoint after every chunk of steps and sleep, so that a signal falls in the middle.
+
+    A study has some twenty chunks: take seconds enough that it cannot be over before a busy machine sends the signal.
+    """
+    return lambda seconds=0.3: partial(_slow_down, seconds)
+
+
+@pytest.fixture(scope="session")
+def wait_until_training():
+    """Wait until a study has stored a checkpoint, so that its workers are in the middle of their stacks."""
+
+    def wait(folder: Path, pattern: str = "checkpoints/*.safetensors") -> None:
+        deadline = time.monotonic() + 60
+        while not list(folder.glob(pattern)):
+            assert time.monotonic() < deadline, "training did not begin"
+            time.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from torch.utils.data import TensorDataset
 import etude
 from etude.core.errors import LockedError, SpecError, TaskError
 from etude.storage.writer import StudyWriter
-from etude.studies import shards
 from etude.studies.stored import FINGERPRINT
 
 
@@ -32,25 +30,11 @@ def test_models_on_other_engines_give_the_same_bits_with_any_workers(tmp_path, c
 
 
 def test_a_stopped_study_goes_on_with_other_workers_to_the_same_bits(
-    tmp_path, start, contents, finished, tiny, tiny_flags
+    tmp_path, start, slow, wait_until_training, contents, finished, tiny, tiny_flags
 ):
     folder = tmp_path / "s"
-
-    def slow_down():
-        shards.CHECKPOINT_SECONDS = 0.03
-        train = shards.train
-
-        def slowly(*arguments):
-            for progress in train(*arguments):
-                time.sleep(0.05)
-                yield progress
-
-        shards.train = slowly
-
-    command = start("run", "convergence", *tiny_flags, "--out", str(folder), "--workers", "3", before=slow_down)
-    deadline = time.monotonic() + 30
-    while not list(folder.glob("checkpoints/*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    command = start("run", "convergence", *tiny_flags, "--out", str(folder), "--workers", "3", before=slow())
+    wait_until_training(folder)
     os.kill(command.group, signal.SIGTERM)
     assert command.wait() == 143
     assert len(contents(folder).traces) < len(contents(finished).traces)
