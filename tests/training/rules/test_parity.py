@@ -263,7 +263,8 @@ PAIRS: dict[str, Pair] = {
     ),
 }
 
-NETWORKS = {name: pair for name, pair in PAIRS.items() if not pair.matrices_only}
+# On given gradients every option is compared; a network shows that the rule gets the right ones, with no option or one.
+NETWORKS = {n: pair for n, pair in PAIRS.items() if not pair.matrices_only and ("," not in n or n == "lamb, decay")}
 CASES = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 
 
