@@ -11,14 +11,16 @@ from etude.studies.convergence import CONVERGENCE
 from etude.studies.decay.etude import DECAY
 from etude.studies.descent.etude import DESCENT
 from etude.studies.etude import Etude
+from etude.studies.find.etude import FIND
 from etude.studies.generalization import GENERALIZATION
 from etude.studies.gradients.etude import GRADIENTS
+from etude.studies.precision import with_precision
 from etude.studies.second_axis import with_second_axis
 from etude.studies.spec import StudySpec
 from etude.studies.updates.etude import UPDATES
 from etude.studies.warmup.etude import WARMUP
 
-ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, UPDATES, GRADIENTS, CLINIC)
+ETUDES = (DESCENT, CONVERGENCE, GENERALIZATION, DECAY, ADAPTIVE, WARMUP, UPDATES, GRADIENTS, FIND, CLINIC)
 
 
 def etude_named(name: str) -> Etude:
@@ -36,9 +38,9 @@ def etude_named(name: str) -> Etude:
 
 
 def etude_of(spec: StudySpec) -> Etude:
-    """The étude that the options name, over their second axis if they have one.
+    """The étude that the options name, over their second axis if they have one, to their precision if they ask for one.
 
     Raises:
-        SpecError: When it takes no second axis.
+        SpecError: When it takes no second axis, or no precision.
     """
-    return with_second_axis(etude_named(spec.etude), spec)
+    return with_precision(with_second_axis(etude_named(spec.etude), spec), spec)

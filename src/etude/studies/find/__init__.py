@@ -1,0 +1,1 @@
+"""Étude 11: what range tests find, and what short runs find."""

@@ -1,0 +1,21 @@
+"""Étude 11: does a range test find the best learning rate, and do short runs?"""
+
+from __future__ import annotations
+
+from etude.core.message import Message
+from etude.studies.etude import Etude
+from etude.studies.find.arms import METRIC, arms, next_lrs
+from etude.studies.find.find import find
+from etude.studies.find.page import lay_out
+
+FIND = Etude(
+    name="find",
+    question=Message("find_study.title"),
+    find=find,
+    lay_out=lay_out,
+    arms=arms,
+    plan=next_lrs,
+    objective=METRIC,
+    keeps_weights=False,
+    defaults={"steps": 900},
+)
