@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -18,6 +18,7 @@ from etude.integrations.monitor_clock import Clock
 from etude.integrations.monitor_facts import facts_of, names_of, optimizers_of
 from etude.integrations.monitor_optimizer import OptimizerWatch
 from etude.integrations.monitor_pace import Pace
+from etude.integrations.monitor_readings import Readings
 from etude.integrations.monitor_rows import Number, Row, Rows, scalar
 from etude.integrations.monitor_store import Store
 from etude.integrations.monitor_tensors import is_sharded
@@ -97,6 +98,7 @@ class Monitor:
         planned_lr: Sequence[float] | None = None,
         budget: float = 0.02,
         every: int | None = None,
+        probe: Callable[[], Tensor] | None = None,
         tensorboard: bool = False,
         first_step: int = 0,
     ) -> None:
@@ -106,14 +108,29 @@ class Monitor:
         self._model = model
         self._names = names_of(model, optimizers)
         self._sharded = any(is_sharded(p) for p in self._names)
-        self._pace = Pace(budget, every)
         self._clock = Clock(on_cpu=all(p.device.type == "cpu" for p in self._names))
         self._rows = Rows()
         self._losses: list[Number] = []
         self._looking = False
         self._untimed = 0
+        writes = _rank() == 0
+        # The other ranks need not look, unless a length is the sum over all of them.
+        watched = optimizers if writes or self._sharded else ()
+        self._readings: Readings | None = None
+        if writes:
+            self._readings = Readings(
+                model,
+                self._names,
+                optimizers,
+                self._clock,
+                budget=budget,
+                every=every,
+                batch_size=batch_size if _ranks() == 1 else None,
+                probe=probe,
+            )
+        self._pace = Pace(budget * (1 - (self._readings.share if self._readings is not None else 0.0)), every)
         self._store: Store | None = None
-        if _rank() == 0:
+        if writes:
             facts = facts_of(self._names.values(), optimizers) | {
                 "horizon": steps,
                 "batch_size": batch_size,
@@ -123,8 +140,8 @@ class Monitor:
                 "budget": budget,
             }
             self._store = Store(Path(out), facts, first_step, planned_lr, tensorboard=tensorboard)
-        # The other ranks need not look, unless a length is the sum over all of them.
-        self._watches = [OptimizerWatch(o, self._clock) for o in optimizers] if self._store or self._sharded else []
+        self._watches = [OptimizerWatch(o, self._clock) for o in watched]
+        self._timed = True
         self._prepare()
         self._clock.start()
 
@@ -153,6 +170,8 @@ class Monitor:
         """Take the loss of a part of a step's batch, where gradients are accumulated: the step's is the mean of its parts."""
         if self._watches:
             self._losses.append(_one_number(loss))
+            if self._readings is not None and self._readings.active:
+                self._readings.part([g for watch in self._watches for g in watch.accumulated()])
 
     def gradients(self) -> None:
         """Read the gradients as they are now; call it before gradients are clipped (and after ``scaler.unscale_``)."""
@@ -172,21 +191,38 @@ class Monitor:
         if not self._watches:
             return
         timed = self._timed
-        whole, entered = (self._clock.step(), self._clock.own()) if timed else (0.0, 0.0)
+        entered = self._clock.own() if timed else 0.0
         if loss is not None:
             self._losses.append(_one_number(loss))
-        hooks = sum([watch.seconds for watch in self._watches])
-        norms = sum([watch.norm_seconds for watch in self._watches])
-        looked, followed = self._take(None if gradient_norm is None else scalar(gradient_norm))
+        hooks = sum([watch.seconds for watch in self._watches]) if timed else 0.0
+        norms = sum([watch.norm_seconds for watch in self._watches]) if timed else 0.0
+        norm = self._norm() if gradient_norm is None else scalar(gradient_norm)
+        looked, followed = self._take(norm, told=gradient_norm is not None)
+        readings = self._readings
+        inside = along = 0.0
+        if readings is not None and readings.active:
+            inside = readings.seconds  # in the passes of this step
+            along = readings.take(self.steps, self._pace.training_seconds, norm, self._watches)
+        for watch in self._watches:
+            watch.rest()
         self.steps += 1
         if timed and (self._store is None or self._store.due()):
             self.flush()
-        self._prepare()
         self._untimed += 1
         if timed:
-            own = hooks + self._clock.own() - entered
-            self._pace.stepped(whole, own, norms, steps=self._untimed, looked=looked, followed=followed)
+            own = hooks + self._clock.own() - entered - along
+            self._pace.stepped(
+                self._clock.step(),
+                own,
+                norms,
+                steps=self._untimed,
+                looked=looked,
+                followed=followed,
+                readings=inside + along,
+            )
             self._untimed = 0
+        self._prepare()
+        if timed:
             self._clock.start()
 
     def log(self, **numbers: Number) -> None:
@@ -203,12 +239,16 @@ class Monitor:
         if self._store is not None:
             if any(p not in self._names for p in self._rows.params()):  # a group was added
                 self._names = names_of(self._model, [watch.optimizer for watch in self._watches])
-            tables = self._rows.tables(self._names)
+            tables = self._rows.tables(self._names, self._readings.rows if self._readings is not None else ())
             pace = {"step": self.steps, "every": self.every, "cost": self.cost, "seconds": self._pace.own_seconds}
+            if self._readings is not None:
+                pace |= self._readings.pace()
             self._store.write(tables | {"pace": {name: np.array([float(value)]) for name, value in pace.items()}})
             if not self._store.works and not self._sharded:
                 self._leave()
         self._rows.clear()
+        if self._readings is not None:
+            self._readings.rows.clear()
 
     def close(self) -> None:
         """Store everything and leave the optimizers alone; the training has come to its end."""
@@ -216,8 +256,13 @@ class Monitor:
 
     def _prepare(self) -> None:
         """Decide what is read of the next step; all ranks of a sharded model decide alike."""
-        followed, self._looking = self._looking, self._pace.due(self.steps)
-        self._timed = self._looking or followed or self.steps % _TIMED_EVERY == _TIMED_EVERY - 1
+        readings = self._readings
+        active = asked = False
+        if readings is not None and (self._timed or self._pace.fixed):
+            readings.prepare(self.steps, self._pace.training_seconds)
+            active, asked = readings.active, readings.looking and not self._sharded
+        followed, self._looking = self._looking, asked or self._pace.due(self.steps)
+        self._timed = self._looking or followed or active or self.steps % _TIMED_EVERY == _TIMED_EVERY - 1
         if self._looking and self._sharded:
             # Lengths are collective operations: the slowest rank decides how often.
             every = torch.tensor(self._pace.every, device=next(iter(self._names)).device)
@@ -229,20 +274,17 @@ class Monitor:
             if self._looking:
                 watch.look_closely()
 
-    def _take(self, told: Number | None) -> tuple[bool, bool]:
+    def _take(self, norm: Number | None, *, told: bool) -> tuple[bool, bool]:
         """Take over what the optimizers' hooks have seen; whether they looked closely, and whether they ended a look."""
         lrs = [lr for watch in self._watches for lr in watch.lrs]
-        norm = self._norm() if told is None else told
         self._rows.steps.append(Row(self.steps, self._skipped(), self._losses, lrs, norm))
         self._losses = []
         looks = tuple(watch.look for watch in self._watches if watch.look is not None)
         if looks:
-            self._rows.looks.append((self.steps, looks, told))
+            self._rows.looks.append((self.steps, looks, norm if told else None))
         alignment = self._watches[0].alignment
         if alignment is not None:
             self._rows.angles.append({"step": self.steps, "alignment": alignment})
-        for watch in self._watches:
-            watch.rest()
         return bool(looks), alignment is not None
 
     def _norm(self) -> Tensor | None:
@@ -259,16 +301,20 @@ class Monitor:
 
     def _end(self, outcome: Outcome) -> None:
         if self._watches:
+            if self._readings is not None:
+                self._readings.close()
             self.flush()
         if self._store is not None:
             self._store.finish(outcome)
         self._leave()
 
     def _leave(self) -> None:
+        if self._readings is not None:
+            self._readings.close()
         for watch in self._watches:
             watch.close()
         self._watches = []
-        self._store = None
+        self._store = self._readings = None
 
 
 def _one_number(loss: Any) -> Number:
@@ -280,6 +326,11 @@ def _one_number(loss: Any) -> Number:
 def _rank() -> int:
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_rank() if distributed else 0
+
+
+def _ranks() -> int:
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if distributed else 1
 
 
 def _check(budget: float, every: int | None, first_step: int) -> None:

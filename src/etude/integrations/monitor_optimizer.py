@@ -49,6 +49,12 @@ class _Update:
         factor = self.factor.abs() if isinstance(self.factor, Tensor) else abs(self.factor)
         return lengths(self.tensors) * factor
 
+    def by_parameter(self) -> dict[Tensor, Tensor]:
+        """The update w_{t+1} − w_t of each parameter."""
+        factor = self.factor
+        factors = list(factor.unbind()) if isinstance(factor, Tensor) else [torch.tensor(factor)] * len(self.params)
+        return {p: t.detach() * f for p, t, f in zip(self.params, self.tensors, factors, strict=True)}
+
     def alignment(self) -> Tensor | None:
         """Cosine of the present gradient and minus this update."""
         grads = [p.grad for p in self.params]
@@ -114,6 +120,16 @@ class OptimizerWatch:
     def look_closely(self) -> None:
         """Look closely at the next update."""
         self._looking = True
+
+    def last_update(self) -> dict[Tensor, Tensor]:
+        """The update just made, by parameter, if it was looked at closely; empty else."""
+        return {} if self._last is None else self._last.by_parameter()
+
+    def accumulated(self) -> list[Tensor]:
+        """Gradients that the next update will be made of, as far as they have been added up; none once it was made."""
+        if self.updates:
+            return []
+        return [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
 
     def rest(self) -> None:
         """Begin the next record."""

@@ -7,7 +7,10 @@ from statistics import median
 from typing import final
 
 GRACE_SECONDS = 0.1
-"""What a monitor may take of a run beyond its share, so that the first steps, and short runs, are seen in full."""
+"""What close looks may take of a run beyond their share, so that the first steps, and short runs, are seen in full."""
+
+CREDIT_SECONDS = 0.8
+"""What readings with a cadence of their own may take beyond theirs, times their part of the budget: half of it or less."""
 
 MOST_STEPS_APART = 1 << 16
 _REMEMBERED = 16
@@ -23,8 +26,8 @@ class Pace:
     .. math:: k = \left\lceil \frac{c - a}{\beta s - a} \right\rceil
 
     with s the seconds of a step without the monitor, a what the monitor takes at every step, c what a close look takes, and β
-    the budget; medians over the last 16 of each, so that one slow moment changes nothing. Until ``GRACE_SECONDS`` are spent, k
-    is 1. The length of the gradient is read at every step where that takes at most half of the budget.
+    the budget; medians over the last 16 of each, so that one slow moment changes nothing. Until ``GRACE_SECONDS`` are
+    spent, k is 1. The length of the gradient is read at every step where that takes at most half of the budget.
 
     Args:
         budget: β, the share of the training's time that the monitor may take.
@@ -32,6 +35,7 @@ class Pace:
 
     Attributes:
         every: k at present.
+        fixed: Whether k shall not adapt.
         norms: Whether the gradient's length is read at every step.
         training_seconds: The training's own time so far.
         own_seconds: The monitor's.
@@ -51,7 +55,8 @@ class Pace:
         self.norms = True
         self.training_seconds = 0.0
         self.own_seconds = 0.0
-        self._fixed = every is not None
+        self._looking_seconds = 0.0
+        self.fixed = every is not None
         self._steps: deque[float] = deque(maxlen=_REMEMBERED)
         self._looks: deque[float] = deque(maxlen=_REMEMBERED)
         self._others: deque[float] = deque(maxlen=_REMEMBERED)
@@ -76,6 +81,7 @@ class Pace:
         steps: int = 1,
         looked: bool = False,
         followed: bool = False,
+        readings: float = 0.0,
     ) -> None:
         """Take note of some steps, of which the last was timed.
 
@@ -86,11 +92,13 @@ class Pace:
             steps: How many steps; at those before the last the monitor did the least.
             looked: Whether the last was looked at closely.
             followed: Whether it ended the look at the step before, to whose seconds its own are added.
+            readings: Seconds that readings took beside, which have cadences of their own.
         """
         others = (steps - 1) * (median(self._others) if self._others else 0.0)
-        training = max(whole - own - others, 0.0)
+        training = max(whole - own - others - readings, 0.0)
         self.training_seconds += training
-        self.own_seconds += own + others
+        self.own_seconds += own + others + readings
+        self._looking_seconds += own + others
         self._steps.append(training / steps)
         if looked:
             self._looked += 1
@@ -101,18 +109,85 @@ class Pace:
             self._looks[-1] += own
         else:
             self._others.append(own)
-        if (looked or followed) and len(self._looks) >= _TRUSTED and self.own_seconds > GRACE_SECONDS:
+        if (looked or followed) and len(self._looks) >= _TRUSTED and self._looking_seconds > GRACE_SECONDS:
             self._decide()
 
     def _decide(self) -> None:
         step = median(self._steps)
         self.norms = median(self._norm) <= _NORM_SHARE * self.budget * step
-        if self._fixed:
+        if self.fixed:
             return
         # While every step is a look, what the others take is not known: the gradient's length, or little.
         always = median(self._others) if self._others else median(self._norm) * self.norms
         room = max(self.budget * step - always, _LEAST_SHARE * self.budget * step)
         self.every = min(power_of_two((median(self._looks) - always) / room), MOST_STEPS_APART)
+
+
+@final
+class Cadence:
+    r"""When the next reading is due: as soon as its share of the time pays for it.
+
+    .. math:: \text{spent} + c \le \rho\, T
+
+    with c what one takes, T the seconds of the training so far and ρ the share. The first ones are taken on credit, up to ρ/β
+    of ``CREDIT_SECONDS``, each at least twice as late as the one before, so that a short run is seen from end to end.
+
+    Args:
+        budget: β, the share of the training's time that all of the monitor may take.
+        share: ρ/β, which part of it is for these readings.
+        every: Steps from one to the next, if that shall not adapt.
+
+    Attributes:
+        spent: Seconds so far.
+        taken: Readings so far.
+
+    Example:
+        >>> cadence, due = Cadence(budget=0.02, share=0.25), []
+        >>> for step in range(200):
+        ...     if cadence.due(step, trained=1.0 * step, cost=0.1):
+        ...         due.append(step)
+        ...         cadence.took(0.1, step)
+        >>> due
+        [0, 1, 20, 41, 83, 120, 140, 160, 180]
+    """
+
+    def __init__(self, budget: float, share: float, every: int | None = None) -> None:
+        self.spent = 0.0
+        self.taken = 0
+        self._rate = share * budget
+        self._credit = share * CREDIT_SECONDS
+        self._every = every
+        self._last = 0
+
+    def due(self, step: int, trained: float, cost: float) -> bool:
+        """Whether to take one at a step.
+
+        Args:
+            step: The step to come.
+            trained: T, seconds of the training without the monitor.
+            cost: c, seconds that it is expected to take.
+        """
+        if self._every is not None:
+            return step % self._every == 0
+        late = self.taken == 0 or step > 2 * self._last
+        return self.pays(trained, cost, on_credit=late)
+
+    def pays(self, trained: float, cost: float, *, on_credit: bool = True) -> bool:
+        """Whether seconds to come are paid for."""
+        if self._every is not None:
+            return True
+        return self.spent + cost <= self._rate * trained + on_credit * self._credit
+
+    def took(self, seconds: float, step: int) -> None:
+        """Take note of a reading."""
+        self.spent += seconds
+        self.taken += 1
+        self._last = step
+
+    @property
+    def cost(self) -> float | None:
+        """Seconds that one took so far; ``None`` before the first."""
+        return self.spent / self.taken if self.taken else None
 
 
 def power_of_two(least: float) -> int:

@@ -14,6 +14,9 @@ from etude.core.trace import Array
 from etude.integrations.monitor_optimizer import Look
 
 Number = float | Tensor
+Numbers = dict[str, float]
+"""Numbers by the names of their columns."""
+
 NORMS = ("gradient_norm", "weight_norm", "update_norm")
 
 
@@ -58,12 +61,13 @@ class Rows:
     angles: list[dict[str, Number]] = field(default_factory=list)
     evaluations: list[dict[str, Number]] = field(default_factory=list)
 
-    def tables(self, names: Mapping[Tensor, str]) -> dict[str, dict[str, Array]]:
-        """All rows as columns; this is where the training waits for numbers, once for each chunk."""
+    def tables(self, names: Mapping[Tensor, str], readings: Sequence[Numbers]) -> dict[str, dict[str, Array]]:
+        """All rows, and those of readings, as columns; the training waits for numbers here, once for each chunk."""
         return {
             "steps": _table([row.numbers() for row in self.steps]),
             "layers": _layers(self.looks, names),
             "angles": _table(self.angles),
+            "readings": _table(readings),
             "evaluations": _table(self.evaluations),
         }
 

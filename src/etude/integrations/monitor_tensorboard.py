@@ -11,7 +11,7 @@ from typing import Any, final
 from etude.core.errors import UserError
 from etude.core.trace import Array
 
-_TABLES = ("steps", "layers", "angles", "evaluations")
+_TABLES = ("steps", "layers", "angles", "readings", "evaluations")
 
 
 @final

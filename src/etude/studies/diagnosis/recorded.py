@@ -13,6 +13,7 @@ from etude.core.message import Message
 from etude.core.trace import Array, Ending
 from etude.storage.recording import KILLED, Recording, Tables, read_recording
 from etude.studies.diagnosis.observed import Observed, trace_of
+from etude.studies.diagnosis.readings import beside, merged_readings
 
 _DENSE = 0.99  # share of the steps that have a number, from which on a column counts as read at every step
 _MOST_NUMBERS = 50_000_000  # 400 MB
@@ -31,7 +32,11 @@ def read_recorded(folder: Path) -> Observed:
         raise UserError(f"the recording in {folder} holds no step yet: wait for its first seconds, or let it train")
     facts = recording.facts
     per_step = _per_step(recording.tables)
-    evaluations = dict(recording.tables.get("evaluations", {})) or _beginning(recording.tables["steps"])
+    own = dict(recording.tables.get("evaluations", {}))
+    readings = merged_readings(recording.tables.get("readings", {}))
+    evaluations = (
+        (own or _beginning(recording.tables["steps"])) if readings is None else beside(own, readings, per_step)
+    )
     drawn = {"gradient_norm": per_step["gradient_norm"]} if "gradient_norm" in per_step else {}
     if drawn and np.isfinite(drawn["gradient_norm"]).mean() < _DENSE:
         del per_step["gradient_norm"]  # a gap is no spike
@@ -131,4 +136,8 @@ def _cadence(recording: Recording) -> tuple[Message, ...]:
         "cost": float(pace["cost"][-1]),
         "seconds": float(pace["seconds"][-1]),
     }
-    return (Message("monitor.rests.cadence", values),)
+    readings: dict[str, str | int | float] = {
+        name: int(pace[name][-1]) for name in ("inside", "probes", "sharpness") if name in pace
+    }
+    taken = (Message("monitor.rests.readings", readings),) if readings else ()
+    return (Message("monitor.rests.cadence", values), *taken)

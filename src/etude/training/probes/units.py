@@ -145,17 +145,21 @@ class UnitWatch:
         return {name: tally.result() for name, tally in self._tallies.items()}
 
     def _count(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
-        z = (args[0] if args else kwargs["input"]).detach().requires_grad_()
+        z = torch.atleast_2d((args[0] if args else kwargs["input"]).detach())
         rest = {key: value for key, value in kwargs.items() if key != "input"}
-        with torch.enable_grad():
-            (slope,) = torch.autograd.grad(func(z.clone(), *args[1:], **rest).sum(), z)
-        channels = z.dim() > 2 and z.shape[1] == self._channels
-        by_unit = slope.movedim(1 if channels else -1, 0).flatten(1).abs()
+        unit = 1 if z.dim() > 2 and z.shape[1] == self._channels else z.dim() - 1
         saturates = name in _STEEPEST and rest.get("min_val", -1.0) < 0  # ReLU6 is a hard tanh from 0 to 6
         label = self._label(name)
-        tally = self._tallies.setdefault(label, _Tally(torch.zeros_like(by_unit[:, 0], dtype=torch.bool), saturates))
+        tally = self._tallies.setdefault(label, _Tally(z.new_zeros(z.shape[unit], dtype=torch.bool), saturates))
+        tally.seen += z.numel()
+        if name == "relu" and z.numel():
+            # Its slope is 1 where z > 0 and 0 elsewhere: two passes instead of nine.
+            most = z.amax([d for d in range(z.dim()) if d != unit])
+            tally.alive |= most > 0
+            tally.finite = tally.finite & most.isfinite().all() & z.amin().isfinite()
+            return
+        by_unit = _slope(func, z, args[1:], rest).movedim(unit, 0).flatten(1).abs()
         tally.alive |= (by_unit >= DEAD).any(1)
-        tally.seen += by_unit.numel()
         tally.finite = tally.finite & z.isfinite().all()
         if saturates:
             tally.flat = tally.flat + (by_unit < SATURATED * _STEEPEST[name]).sum()
@@ -187,6 +191,13 @@ class _Tally:
         dead = 1 - float(self.alive.double().mean()) if finite else float("nan")
         saturated = int(self.flat) / self.seen if finite and self.saturates else float("nan")
         return LayerUnits(len(self.alive), dead, saturated, self.saturates)
+
+
+def _slope(func: Any, z: Tensor, args: Any, kwargs: Any) -> Tensor:
+    z = z.requires_grad_()
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(func(z.clone(), *args, **kwargs).sum(), z)
+    return slope
 
 
 def _name(function: Any) -> str:
