@@ -15,7 +15,7 @@ from etude.studies.gradients import networks
 from etude.studies.gradients.networks import Net, Remedy
 from etude.studies.study import Answer
 
-SMALL: dict[str, Any] = {"seeds": 3, "steps": 30, "batch_size": 24, "lr": "0.01:0.3:3"}
+SMALL: dict[str, Any] = {"seeds": 2, "steps": 30, "batch_size": 24, "lr": "0.01:0.3:3"}
 
 
 @pytest.fixture(scope="module")
