@@ -86,7 +86,7 @@ class Readings:
             inside.works = not anything_compiled()
             if inside.works:
                 inside.begin()
-                self._began, self._first = step, True
+                self._began, self._first, self._row = step, True, {}
         if probe is not None and probe.works:
             cost = self._along.cost
             self._line = self._along.due(step, trained, LINE * probe.evaluation if cost is None else cost)
@@ -125,7 +125,7 @@ class Readings:
             update = {p: u for watch in watches for p, u in watch.last_update().items()}
             self._keep(step, self._probe.line(update) if update else {})
             self._along.took(self._clock.own() - before, step)
-        if self._sharp and self._probe is not None:
+        if self._sharp and self._probe is not None and self._probe.works:
             before = self._clock.own()
             self._keep(step + 1, self._probe.sharpness())
             self._valley.took(self._clock.own() - before, step)
