@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import faults as f
-from lab import Case, Run, spec_of
+from lab import Case, Run, Seldom, spec_of
 from torch import nn
-from worlds import Half, RowRNN, RowTransformer, World, development, digits, held_out
+from worlds import Half, RowRNN, World, development, digits, held_out, ill_conditioned, teacher, top_curvature
 
 from etude.analysis.diagnosis.verdict import Fault
 from etude.core.schedule import Schedule
@@ -18,7 +18,8 @@ from etude.core.task import Task as AnyTask
 from etude.schedules import Constant, Cosine, LinearWarmup, MultiStep, chain, parse_schedule, repeat, window
 from etude.tasks.models import mlp
 from etude.tasks.task import Task
-from etude.training.rules import SGD, Adam
+from etude.training.measures import Sharpness
+from etude.training.rules import SGD
 
 SCHEDULES = {
     "constant": "constant",
@@ -27,6 +28,7 @@ SCHEDULES = {
     "restarts": "restarts(first=25%,times=1)",
     "wsd": "wsd",
 }
+SWEPT = ("constant", "cosine")
 BAND = 0.05
 """A result counts as good within this share of the best one's descent."""
 
@@ -36,21 +38,32 @@ def worlds(half: Half) -> tuple[World, ...]:
     return development() if half == "development" else held_out()
 
 
-def sweep(world: World, schedule: str, seed: int) -> list[Case]:
-    """Runs that differ in their learning rate."""
+def sweeps(world: World, seed: int) -> list[Case]:
+    """Runs that differ in their learning rate, under two schedules, and a good learning rate under three more."""
     task = world.make()
-    course = parse_schedule(SCHEDULES[schedule], world.steps)
+    rates = [(name, lr) for name in SWEPT for lr in world.lrs(seed)]
+    rates += [(name, world.good) for name in SCHEDULES if name not in SWEPT]
+    course = {name: parse_schedule(text, world.steps) for name, text in SCHEDULES.items()}
     return [
         Case(
             world.name,
-            f"sweep {schedule}",
+            f"sweep {name}" if name in SWEPT else f"good {name}",
             frozenset(),
             task,
-            spec_of(task, world.rule, course, lr, world.batch_size, seed),
+            spec_of(task, world.rule, course[name], lr, world.batch_size, seed),
             task,
         )
-        for lr in world.lrs
+        for name, lr in rates
     ]
+
+
+def limits(runs: Sequence[Run]) -> dict[str, float]:
+    """The highest final loss on the training and on the held-out data that is within 5 % of the best descent."""
+    found = {}
+    for split in ("train", "validation"):
+        best = min(run.final(split) for run in runs)
+        found[split] = best + BAND * (float(runs[0].trace.evaluations[f"{split}_loss"][0]) - best)
+    return found
 
 
 def label(runs: Sequence[Run]) -> list[str]:
@@ -58,12 +71,8 @@ def label(runs: Sequence[Run]) -> list[str]:
 
     ``ok``: the final loss on the training or on the held-out data is within 5 % of the best descent of the sweep.
     """
-    good = [False] * len(runs)
-    for split in ("train", "validation"):
-        finals = [run.final(split) for run in runs]
-        start = float(runs[0].trace.evaluations[f"{split}_loss"][0])
-        limit = min(finals) + BAND * (start - min(finals))
-        good = [g or final <= limit for g, final in zip(good, finals, strict=True)]
+    most = limits(runs)
+    good = [any(run.final(split) <= limit for split, limit in most.items()) for run in runs]
     best = min(range(len(runs)), key=lambda i: runs[i].final("train"))
     return ["ok" if good[i] else "low" if i < best else "high" for i in range(len(runs))]
 
@@ -91,6 +100,7 @@ def planted(world: World, seed: int) -> Iterator[Case]:
     yield make("frozen", {Fault.FROZEN_PARAMETER}, group_scales=((first, 0.0),))
     if isinstance(world.rule, SGD):
         yield make("clipping", {Fault.CLIPPING}, clip_norm=1e-2)
+        yield make("clipping by value", {Fault.CLIPPING}, clip_value=1e-4)
         yield make("late blow-up", {Fault.DIVERGING, Fault.TOO_HIGH}, schedule=_jump(T, 100.0), lr=100 * world.good)
     yield make("imbalance", {Fault.IMBALANCE}, group_scales=((last, 1e-3),))
     yield make("large output", {Fault.BAD_INIT}, task=f.altered(task, partial(f.scale_output, 200.0)))
@@ -105,33 +115,95 @@ def planted(world: World, seed: int) -> Iterator[Case]:
 
 def special(half: Half, seed: int) -> Iterator[Case]:
     """Faults that need a network of their own."""
-    here = worlds(half)
-    base = here[0]
-    depth = 20 if half == "development" else 14
-    act: Literal["relu", "sigmoid"] = "relu" if half == "development" else "sigmoid"
-    image = base.make().train[0][0].numel()
-    deep = partial(mlp, image, (48,) * depth, 10, act)
-    task = f.with_model(base.make(), deep)
+    for family in (_deep, _wide, _in_time, _scale_invariant, _full_batch, _noisy):
+        yield from family(half, seed)
+
+
+def _deep(half: Half, seed: int) -> Iterator[Case]:
+    """Signals and gradients through many layers."""
+    base = worlds(half)[0]
+    depth, act = _either(half, (20, "relu"), (14, "sigmoid"))
+    pixels = base.make().train[0][0].numel()
+    task = f.with_model(base.make(), partial(mlp, pixels, (48,) * depth, 10, act))
     make = partial(_case, replace(base, name=f"deep-{act}"), task, seed)
+    yield make("twin", (), task=f.with_model(base.make(), partial(mlp, pixels, (48,) * 3, 10, "relu")))
     yield make("vanishing", {Fault.VANISHING})
-    plain = partial(mlp, image, (64,) * 5, 10, "relu")
-    task = f.with_model(base.make(), plain)
+    task = f.with_model(base.make(), partial(mlp, pixels, (64,) * 5, 10, "relu"))
     make = partial(_case, replace(base, name="five-layers"), task, seed)
+    yield make("twin", ())
     yield make("small init", {Fault.BAD_INIT}, task=f.altered(task, partial(f.normal, 0.01)))
     yield make("large init", {Fault.BAD_INIT}, task=f.altered(task, partial(f.normal, 0.8)))
     yield make("dead at birth", {Fault.DEAD_UNITS}, task=f.altered(task, partial(f.shift_biases, -8.0)))
-    tanh = f.with_model(base.make(), partial(mlp, image, (64,) * 3, 10, "tanh"))
-    make = partial(_case, replace(base, name="tanh"), tanh, seed)
-    yield make("saturated", {Fault.SATURATED}, task=f.altered(tanh, partial(f.scale_hidden, 20.0)))
-    pixels = digits(partial(RowRNN, 2 if half == "development" else 1, 32, 10))
-    make = partial(_case, replace(here[0], name="rnn-pixels", rule=SGD(), good=0.03, steps=150), pixels, seed)
-    yield make("exploding in time", {Fault.TIME_EXPLOSION}, task=f.altered(pixels, partial(f.explode_in_time, 3.0)))
-    layers = 3 if half == "development" else 5
-    post = digits(partial(RowTransformer, 8, 32, layers, 10, post=True))
-    world = replace(here[0], name="post-norm", rule=Adam(beta2=0.98), good=0.006, steps=250, batch_size=64)
-    make = partial(_case, world, post, seed)
-    yield make("no warm-up", {Fault.NO_WARMUP})
-    yield make("twin", (), schedule=parse_schedule("warmup(40%) > constant", 250))
+
+
+def _wide(half: Half, seed: int) -> Iterator[Case]:
+    """Units on the flat ends of tanh."""
+    base = worlds(half)[0]
+    task = f.with_model(base.make(), partial(mlp, base.make().train[0][0].numel(), (64,) * 3, 10, "tanh"))
+    make = partial(_case, replace(base, name="tanh"), task, seed)
+    yield make("twin", ())
+    yield make("saturated", {Fault.SATURATED}, task=f.altered(task, partial(f.scale_hidden, 20.0)))
+
+
+def _in_time(half: Half, seed: int) -> Iterator[Case]:
+    """Gradients through many time steps."""
+    task = digits(partial(RowRNN, _either(half, 2, 1), 32, 10))
+    world = replace(worlds(half)[0], name="rnn-pixels", rule=SGD(), good=0.03, steps=150)
+    make = partial(_case, world, task, seed)
+    yield make("twin", ())
+    yield make("exploding in time", {Fault.TIME_EXPLOSION}, task=f.altered(task, partial(f.explode_in_time, 3.0)))
+
+
+def _scale_invariant(half: Half, seed: int) -> Iterator[Case]:
+    """Weights before batch norm that are so long that no update turns them."""
+    name, times = _either(half, ("cnn-bn", 100.0), ("cnn-bn-adam", 1000.0))
+    world = next(world for world in worlds(half) if world.name == name)
+    task = world.make()
+    long = f.altered(task, partial(f.scale_filters, times))
+    make = partial(_case, replace(world, name="long-weights", steps=200), task, seed)
+    yield make("twin", ())
+    yield make("no rotation", {Fault.ROTATION}, task=long)
+
+
+def _full_batch(half: Half, seed: int) -> Iterator[Case]:
+    """Gradient descent without noise: beyond what the curvature lets it do, and at the edge where training goes on."""
+    inputs, condition, beta = _either(half, (10, 100.0, 0.0), (16, 300.0, 0.5))
+    linear = ill_conditioned(inputs, condition, seed)
+    n = linear.size("train")
+    limit = 2 * (1 + beta) / top_curvature(linear)
+    world = World("ill-conditioned", lambda: linear, SGD(momentum=beta), n, 300, 0.0, limit / 4, half)
+    make = partial(_case, world, linear, seed)
+    yield make("twin", ())
+    yield make("oscillation", {Fault.OSCILLATION, Fault.TOO_HIGH}, lr=0.9995 * limit)
+    width, act, rate = _either(half, (64, "tanh", 0.2), (48, "silu", 0.4))
+    few = f.first(teacher(8, 0.1, 3, partial(mlp, 8, (width, width), 1, act)), 300)
+    world = World("full-batch", lambda: few, SGD(), 300, 600, 0.0, rate, half)
+    make = partial(_case, world, few, seed)
+    yield make("twin", (), lr=rate / 4)
+    at = tuple(range(0, 601, 100))
+    yield make("edge of stability", {Fault.EDGE}, measures=(Seldom(Sharpness(300), at),))
+
+
+def _noisy(half: Half, seed: int) -> Iterator[Case]:
+    """Noise of small batches that holds the loss up."""
+    task, rate, size = _either(
+        half,
+        (partial(teacher, 8, 0.1, 3, partial(mlp, 8, (64, 64), 1, "tanh")), 0.01, 4),
+        (partial(teacher, 16, 0.4, 9, partial(mlp, 16, (96,), 1)), 0.005, 4),
+    )
+    world = World("small-batch", task, SGD(momentum=0.9), size, 600, 0.0, rate, half)
+    make = partial(_case, world, world.make(), seed)
+    decayed = parse_schedule("wsd(warmup=1%, cooldown=50%)", 600)
+    yield make("twin", (), schedule=decayed)
+    yield make("noise floor", {Fault.NOISE_FLOOR, Fault.BATCH_SIZE, Fault.TOO_HIGH})
+    base = worlds(half)[0]
+    tiny = replace(base, name="tiny-batch", batch_size=4)
+    yield _case(replace(base, name="tiny-batch"), base.make(), seed, "twin", ())
+    yield _case(tiny, base.make(), seed, "tiny batch", {Fault.BATCH_SIZE, Fault.NOISE_FLOOR, Fault.TOO_HIGH})
+
+
+def _either(half: Half, development: Any, held_out: Any) -> Any:
+    return development if half == "development" else held_out
 
 
 def _case(

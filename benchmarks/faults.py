@@ -48,6 +48,13 @@ def scale_hidden(gain: float, model: nn.Module) -> None:
         p.mul_(gain)
 
 
+def scale_filters(gain: float, model: nn.Module) -> None:
+    """Multiply every convolution's weights."""
+    for p in _weights(model):
+        if p.dim() > 2:
+            p.mul_(gain)
+
+
 def scale_output(gain: float, model: nn.Module) -> None:
     """Multiply the last weight matrix."""
     _weights(model)[-1].mul_(gain)
@@ -139,6 +146,12 @@ class Spiky:
     def metrics(self, output: Tensor, target: Tensor) -> dict[str, float]:
         """As of the task."""
         return self.task.metrics(output, target)
+
+
+def first(task: Task, count: int) -> Task:
+    """The same task with few training examples."""
+    x, y = (part[:count] for part in task.train)
+    return Task(task.name, task.make_model, (x, y), task.validation, task.criterion, task.classification)
 
 
 def few_examples(task: Task, count: int) -> Task:

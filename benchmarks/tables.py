@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from others import OTHERS
@@ -21,8 +21,11 @@ class Score:
         kind: Sweep or planted fault.
         truth: ``ok``, ``low``, ``high``, or the planted fault.
         lr: Its learning rate.
-        said: Our verdicts, the first one first.
-        right: Whether our first verdict is right.
+        seed: Replicate.
+        said: Our verdicts from the trace alone, the first one first.
+        right: Whether the first of them is right.
+        said_forked: Our verdicts with a fork test, where the run lived long enough for one.
+        right_forked: Whether the first of them is right.
         others: Complaints of the other tools.
         healed: Whether our remedies brought it into the band of the best known result; ``None`` for healthy runs.
     """
@@ -31,8 +34,11 @@ class Score:
     kind: str
     truth: str
     lr: float
+    seed: int
     said: list[str]
     right: bool
+    said_forked: list[str]
+    right_forked: bool
     others: dict[str, list[str]]
     healed: bool | None = None
 
@@ -40,31 +46,47 @@ class Score:
 def report(scores: Sequence[Score]) -> str:
     """The tables."""
     ok = [s for s in scores if s.truth == "ok"]
-    lines = [f"{len(scores)} runs, {len(ok)} of them healthy", ""]
-    lines += [_row("false alarms on healthy runs", [not s.right for s in ok], "at most 3 %")]
-    for truth, aim in (("low", "at least 90 %"), ("high", "at least 85 %")):
-        lines.append(_row(f"too {truth}: said so first", [s.right for s in scores if s.truth == truth], aim))
-    others = [s for s in scores if s.truth not in ("ok", "low", "high")]
-    lines.append(_row("other faults: said so first", [s.right for s in others], "at least 85 %"))
-    lines.append(_row("other faults: said so at all", [_named(s) for s in others], ""))
+    lines = [f"{len(scores)} runs of {len({s.seed for s in scores})} seeds, {len(ok)} of them healthy"]
+    for name, forked in (("from the trace alone", False), ("with a fork test", True)):
+        lines += ["", f"Diagnosis {name}:", *_rows([_with_fork(s) for s in scores] if forked else scores)]
     healed = [bool(s.healed) for s in scores if s.healed is not None]
-    lines.append(_row("remedies that brought a sick run into the band", healed, "at least 80 %"))
-    lines += ["", "Planted faults, first verdicts:"]
-    for truth in sorted({s.truth for s in others}):
-        said = Counter(s.said[0] for s in others if s.truth == truth)
-        lines.append(f"  {truth:32} " + ", ".join(f"{name} {n}" for name, n in said.most_common()))
-    lines += ["", "Sweeps, first verdicts:"]
-    for truth in ("ok", "low", "high"):
-        said = Counter(s.said[0] for s in scores if s.truth == truth)
-        lines.append(f"  {truth:32} " + ", ".join(f"{name} {n}" for name, n in said.most_common()))
+    lines += ["", _row("remedies that brought a sick run into the band", healed, "at least 80 %")]
+    lines += [
+        _row(f"  of runs that are {t}", [bool(s.healed) for s in scores if s.healed is not None and s.truth == t], "")
+        for t in ("low", "high")
+    ]
+    lines += ["", "Confusion, first verdicts from the trace alone:", *_confusion(scores)]
+    lines += ["", "Confusion, first verdicts with a fork test:", *_confusion([_with_fork(s) for s in scores])]
     lines += ["", "Score at a realistic mix (80 % healthy; of the sick a third too low or too high, half each):"]
-    lines.append(f"  {'this diagnosis':24} {_mix(scores, lambda s: s.right):.1%}")
+    lines.append(f"  {'from the trace alone':24} {_mix(scores, lambda s: s.right):.1%}")
+    lines.append(f"  {'with a fork test':24} {_mix(scores, lambda s: s.right_forked):.1%}")
     lines.append(f"  {'always healthy':24} {_mix(scores, lambda s: s.truth == 'ok'):.1%}")
+    lines.append(f"  {'always too low':24} {_mix(scores, lambda s: s.truth == 'low'):.1%}")
     lines.append(f"  {'always too high':24} {_mix(scores, lambda s: s.truth == 'high'):.1%}")
     lines += ["", f"{'Other tools, same runs':24} false alarm   low→low  high→high  other→named  any complaint on sick"]
-    for name in OTHERS:
-        lines.append(_other_row(name, scores))
+    lines += [_other_row(name, scores) for name in OTHERS]
     return "\n".join(lines)
+
+
+def _rows(scores: Sequence[Score]) -> list[str]:
+    others = [s for s in scores if s.truth not in ("ok", "low", "high")]
+    return [
+        _row("false alarms on healthy runs", [not s.right for s in scores if s.truth == "ok"], "at most 3 %"),
+        _row("too low: said so first", [s.right for s in scores if s.truth == "low"], "at least 90 %"),
+        _row("too high: said so first", [s.right for s in scores if s.truth == "high"], "at least 85 %"),
+        _row("other faults: said so first", [s.right for s in others], "at least 85 %"),
+        _row("other faults: said so at all", [_named(s) for s in others], ""),
+    ]
+
+
+def _confusion(scores: Sequence[Score]) -> list[str]:
+    truths = ["ok", "low", "high", *sorted({s.truth for s in scores} - {"ok", "low", "high"})]
+    counts = {t: Counter(s.said[0] for s in scores if s.truth == t) for t in truths}
+    return [f"  {t:40} " + ", ".join(f"{name} {n}" for name, n in counts[t].most_common()) for t in truths if counts[t]]
+
+
+def _with_fork(score: Score) -> Score:
+    return replace(score, said=score.said_forked, right=score.right_forked)
 
 
 def _named(score: Score) -> bool:

@@ -165,8 +165,10 @@ def test_a_run_that_gives_back_what_it_had_learned_is_diverging_since_then(healt
 
 def test_gradients_that_point_back_and_forth_without_progress_are_an_oscillation(healthy: Any) -> None:
     cosines = -0.8 + 0.1 * healthy.rng.normal(size=STEPS)
-    found = first(healthy.record({"gradient_cosine": cosines}))
+    stuck = {"train_loss": np.append(2.3, np.full(POINTS - 1, 0.5))}
+    found = first(healthy.record({"gradient_cosine": cosines}, stuck))
     assert found.fault is Fault.OSCILLATION
+    assert Fault.OSCILLATION not in faults(healthy.record({"gradient_cosine": cosines}))  # at the edge, and done
     assert found.interval is not None
     assert found.interval[0] < -0.8 < found.interval[1]
 
@@ -202,9 +204,13 @@ def test_a_fork_that_comes_no_further_acquits(healthy: Any, slow: Callable[[floa
 
 
 def test_a_fork_that_the_lower_rate_wins_shows_the_noise_floor(healthy: Any) -> None:
-    found = first(healthy.record(fork=fork(0.10, 0.07, 0.10, 0.16)))
+    start = 2.3
+    found = first(healthy.record(fork=fork(1.0, 0.3, 0.9, 1.6)))
     assert found.fault is Fault.NOISE_FLOOR
-    assert found.estimate == pytest.approx(0.3, abs=0.03)
+    assert found.estimate == pytest.approx((0.9 - 0.3) / (start - 0.3), abs=0.01)
+    cosine = 0.1 * (1 + np.cos(np.pi * healthy.t / STEPS)) / 2
+    assert faults(healthy.record(fork=fork(1.0, 0.3, 0.9, 1.6), planned_lr=np.full(STEPS, 0.1)))[0] is Fault.NOISE_FLOOR
+    assert faults(healthy.record({"lr": cosine}, fork=fork(1.0, 0.3, 0.9, 1.6), planned_lr=cosine)) == [Fault.HEALTHY]
 
 
 def test_a_plateau_on_which_no_rate_matters_is_not_the_learning_rate(healthy: Any) -> None:

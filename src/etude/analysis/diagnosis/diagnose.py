@@ -57,7 +57,7 @@ CAUSES: dict[Fault, tuple[Fault, ...]] = {
     Fault.NO_WARMUP: (Fault.BAD_INIT, Fault.TOO_HIGH),
     Fault.IMBALANCE: (Fault.VANISHING, Fault.BAD_INIT, Fault.TOO_HIGH),
     Fault.OVERFITTING: (Fault.TOO_HIGH,),
-    Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH),
+    Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH, Fault.OSCILLATION, Fault.DIVERGING),
     Fault.BATCH_SIZE: (Fault.TOO_HIGH,),
     Fault.ROTATION: (Fault.TOO_HIGH, Fault.TOO_LOW),
     Fault.PLATEAU: (

@@ -7,15 +7,17 @@ from etude.analysis.diagnosis.forked import spared_by_fork, spread_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 
-WORTH = 0.05
+WORTH = 0.1
+LOWER = 0.5
+"""Where the plan goes below this share of η by itself, it need not be told to."""
 ALIKE = 0.01
 NO_PROGRESS = 0.2
 
 
 def noise_floor(e: Evidence) -> Diagnosis | None:
-    """D6. The copy of a fork test at the lower learning rate is rid of more than a twentieth of the loss."""
-    spared = spared_by_fork(e.run.fork)
-    if spared is None or spared.low <= 0 or spared.value < WORTH:
+    """D6. The copy of a fork test at the lower learning rate is a tenth of the descent ahead, and no decay is planned."""
+    spared = spared_by_fork(e.run.fork, e.start)
+    if spared is None or spared.low <= 0 or spared.value < WORTH or _will_fall(e):
         return None
     assert e.run.fork is not None
     factor = 1 / float(e.run.fork.factors.min())
@@ -74,3 +76,11 @@ def plateau(e: Evidence) -> Diagnosis | None:
         estimate=e.progress,
         wanted=wanted,
     )
+
+
+def _will_fall(e: Evidence) -> bool:
+    """Whether the plan lowers η soon enough after the fork."""
+    planned, fork = e.run.planned_lr, e.run.fork
+    if planned is None or fork is None or fork.step >= len(planned):
+        return False
+    return bool(planned[fork.step :].min() < LOWER * planned[fork.step])

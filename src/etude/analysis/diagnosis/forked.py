@@ -29,20 +29,31 @@ def gain_of_fork(fork: Fork | None) -> Reading | None:
     .. math:: (L - L_{3\eta}) / (L - L_\eta)
 
     with means over the repeats, and Fieller's interval. 3 where the loss depends on Σ η alone, 1 where the learning rate has
-    no effect, below 1 where it is too high. ``None`` without a fork test, or where no copy went higher.
+    no effect, below 1 where it is too high. ``None`` without a fork test, or where no copy went higher; NaN where the unchanged
+    copy came no further.
     """
     if fork is None or fork.factors.max() <= 1:
         return None
     made, other = fork.before - _at(fork, 1.0), fork.before - _at(fork, float(fork.factors.max()))
+    if not made.mean() > 0:
+        return Reading(np.nan, -np.inf, np.inf)
     value, (low, high) = ratio_of_means(np.nan_to_num(other, neginf=-1e9), made)
     return Reading(value, low, high)
 
 
-def spared_by_fork(fork: Fork | None) -> Reading | None:
-    r"""Share of its loss that the copy at the lower learning rate is rid of: :math:`1 - L_{\eta/3} / L_\eta`."""
-    if fork is None or fork.factors.min() >= 1:
+def spared_by_fork(fork: Fork | None, start: float | None) -> Reading | None:
+    r"""What the copy at the lower learning rate has less of the loss, as a share of its descent from L₀.
+
+    .. math:: (L_\eta - L_{\eta/3}) / (L_0 - L_{\eta/3})
+
+    ``None`` without a fork test, where no copy went lower, or where that copy is not below L₀.
+    """
+    if fork is None or start is None or fork.factors.min() >= 1:
         return None
-    share = 1 - _at(fork, float(fork.factors.min())) / _at(fork, 1.0)
+    lower = _at(fork, float(fork.factors.min()))
+    if not lower.mean() < start:
+        return None
+    share = (_at(fork, 1.0) - lower) / (start - lower.mean())
     return Reading(float(share.mean()), *t_interval(share))
 
 

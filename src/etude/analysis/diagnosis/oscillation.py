@@ -6,6 +6,8 @@ import numpy as np
 
 from etude.analysis.alignment import ColumnMean, column_mean
 from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.floor import WORTH
+from etude.analysis.diagnosis.forked import spared_by_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message
 
@@ -15,9 +17,16 @@ STALLED = 0.1
 
 
 def oscillation(e: Evidence) -> Diagnosis | None:
-    """D5. Successive gradients point against each other (mean cosine below −0.3) and the loss falls no more (G < 0.1)."""
+    """D5. Successive gradients point against each other (mean cosine below −0.3), and that does not help.
+
+    That is: much of the loss is left, and it falls no more (G < 0.1) or a fork test found a lower learning rate to be better.
+    """
     turns = _turns(e)
-    if turns is None or turns.interval()[1] > BACK_AND_FORTH or _falls(e):
+    if turns is None or turns.interval()[1] > BACK_AND_FORTH or not e.suffers:
+        return None
+    spared = spared_by_fork(e.run.fork, e.start)
+    better = spared is not None and spared.low > 0 and spared.value > WORTH
+    if _falls(e) and not better:
         return None
     q = e.q[0] if e.q is not None and np.isfinite(e.q[0]) and e.q[0] > 0 else 2.0
     factor = 1 / min(max(2.0, q), 10.0)
