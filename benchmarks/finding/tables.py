@@ -1,0 +1,122 @@
+"""The scoreboard as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from finding.methods import Search
+from finding.problems import HALVES, Half, Problem
+from finding.score import Score, coverage, score
+from finding.truth import Truth
+
+
+def report(problems: Sequence[Problem], truths: Mapping[str, Truth], searches: Sequence[Search]) -> str:
+    """All tables of the halves that have searches."""
+    parts = []
+    for half in HALVES:
+        names = {p.name for p in problems if p.half == half}
+        mine = [s for s in searches if s.problem in names]
+        if mine:
+            parts += [_title(half, mine), _methods(mine, truths), _intervals(mine, truths), _problems(mine, truths)]
+    return "\n\n".join(parts)
+
+
+def _title(half: Half, searches: Sequence[Search]) -> str:
+    count = len({s.problem for s in searches})
+    return f"### {half.capitalize()}: {count} problems, {len({s.seed for s in searches})} searches each"
+
+
+def _methods(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
+    head = (
+        "method",
+        "mean regret, %",
+        "largest",
+        "accuracy lost",
+        "largest",
+        "decades off",
+        "no answer",
+        "steps",
+        "CPU s",
+    )
+    scores = sorted((score(own, truths) for own in _by_method(searches) if any(s.lr for s in own)), key=_regret)
+    return _table(head, (_score_row(s) for s in scores))
+
+
+def _score_row(s: Score) -> list[str]:
+    low, high = s.between
+    return [
+        s.method,
+        f"{100 * s.regret:.1f} ({100 * low:.1f} – {100 * high:.1f})",
+        f"{100 * s.worst:.0f}",
+        f"{s.points:.1f}",
+        f"{s.worst_points:.1f}",
+        f"{s.decades:.2f}",
+        f"{s.asked - s.answered} of {s.asked}",
+        f"{s.steps:.0f}",
+        f"{s.seconds:.1f}",
+    ]
+
+
+def _regret(s: Score) -> float:
+    return s.regret
+
+
+def _intervals(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
+    head = (
+        "interval of",
+        "holds the best η",
+        "meets the truth's own interval",
+        "decades wide",
+        "answers",
+        "confidence",
+    )
+    rows = []
+    for own in _by_method(searches):
+        found = coverage(own, truths)
+        if found is not None:
+            low, high = found.between
+            share = f"{100 * found.best:.0f} % ({100 * low:.0f} – {100 * high:.0f})"
+            meets = f"{100 * found.compatible:.0f} %"
+            rows.append(
+                [found.method, share, meets, f"{found.width:.2f}", str(found.answered), _confidences(own, truths)]
+            )
+    return _table(head, rows)
+
+
+def _confidences(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
+    """How many answers of each confidence, and what they lose on average."""
+    said = []
+    for word in ("high", "medium", "low"):
+        lost = [truths[s.problem].regret(s.lr) for s in searches if s.confidence == word and s.lr is not None]
+        if lost:
+            said.append(f"{word}: {len(lost)}, losing {100 * np.mean(lost):.1f} %")
+    return "; ".join(said)
+
+
+def _problems(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
+    """What each method names for each problem: regret in %, largest of the seeds."""
+    methods = [own[0].method for own in _by_method(searches)]
+    rows = []
+    for name in dict.fromkeys(s.problem for s in searches):
+        truth = truths[name]
+        low, high = truth.uncertain
+        row = [name, f"{truth.best:.2g} ({low:.2g} – {high:.2g})"]
+        for method in methods:
+            lost = [
+                truth.regret(s.lr) for s in searches if s.problem == name and s.method == method and s.lr is not None
+            ]
+            row.append(f"{100 * max(lost):.0f}" if lost else "–")
+        rows.append(row)
+    return _table(("largest regret, %", "best η", *methods), rows)
+
+
+def _by_method(searches: Sequence[Search]) -> list[list[Search]]:
+    names = dict.fromkeys(s.method for s in searches)
+    return [[s for s in searches if s.method == name] for name in names]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
