@@ -117,6 +117,13 @@ def run(
         str | None,
         typer.Option(metavar="KEY=A:B:N", help="A second axis, such as momentum=0:0.99:4: a sweep for each."),
     ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(help="Decades to which the best learning rate is wanted: spend runs where it is decided."),
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Most runs of such a sweep; no limit but --seeds by default.")
+    ] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="How much worse than the best is as good; 0.02, which is 2 %, by default.")
     ] = None,
@@ -359,6 +366,6 @@ def _fail(message: str, code: int) -> None:
 
 _OPTIONS = (
     "data", "task", "model", "hidden", "activation", "lr", "seeds", "steps", "epochs", "batch_size", "optimizer", "momentum",
-    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "controller", "scheduled", "clip", "grid", "tolerance",
-    "target",
+    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "controller", "scheduled", "clip", "grid", "precision",
+    "budget", "tolerance", "target",
 )  # fmt: skip

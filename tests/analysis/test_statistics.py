@@ -8,6 +8,7 @@ from scipy import stats
 
 from etude.analysis.statistics import (
     block_test,
+    means,
     percentile_interval,
     rank_correlation_interval,
     resample_seeds,
@@ -58,14 +59,33 @@ def test_two_pairs_have_no_rank_correlation():
 
 
 def test_resampled_means_equal_a_plain_loop():
-    values = np.array([[1.0, 2.0, 4.0], [np.nan, 3.0, 5.0], [np.nan, np.nan, np.nan]])
+    values = np.array([[1.0, 2.0, 4.0], [0.0, 3.0, 5.0]])
     counts = resample_seeds(3, 40)
     for drawn, row in zip(counts, resampled_means(values, counts), strict=True):
         seeds = np.repeat(np.arange(3), drawn)
         assert len(seeds) == 3
         for loss, mean in zip(values, row, strict=True):
-            known = loss[seeds][np.isfinite(loss[seeds])]
-            assert mean == pytest.approx(known.mean() if len(known) else np.inf)
+            assert mean == pytest.approx(loss[seeds].mean())
+
+
+def test_a_row_that_lacks_seeds_is_referred_to_those_that_have_all():
+    values = np.array([[1.0, 2.0, 4.0], [1.5, 3.0, 4.0], [np.nan, 3.0, 5.0], [np.nan, np.nan, np.nan]])
+    effect = np.median([[1 - 7 / 3, 2 - 7 / 3, 4 - 7 / 3], [1.5 - 8.5 / 3, 3 - 8.5 / 3, 4 - 8.5 / 3]], axis=0)
+    counts = resample_seeds(3, 40)
+    assert (counts[:, 1:].sum(axis=1) == 0).any(), "some resample has neither seed of the third row"
+    for drawn, row in zip(counts, resampled_means(values, counts), strict=True):
+        seeds = np.repeat(np.arange(3), drawn)
+        own = seeds[seeds > 0] if (seeds > 0).any() else np.array([1, 2])
+        assert row[2] == pytest.approx((values[2] - effect)[own].mean() + effect[seeds].mean())
+        assert row[3] == np.inf
+
+
+def test_a_good_seed_does_not_make_the_learning_rate_that_has_it_alone_look_good():
+    seeds = np.array([-0.5, 0.1, 0.4])
+    values = np.array([[1.0, 1.0, 1.0], [1.2, 1.2, 1.2]]) + seeds
+    values[1, 1:] = np.nan
+    assert values[1, 0] < means(values[:1])[0]
+    assert means(values) == pytest.approx([1.0, 1.2])
 
 
 def test_resampling_is_the_same_each_time():

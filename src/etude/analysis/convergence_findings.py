@@ -18,13 +18,13 @@ from etude.core.message import Message, Value
 def convergence_findings(table: SweepTable, options: SweepOptions) -> list[Finding]:
     """``best_lr``, ``basin``, ``edge``, ``recommended_lr``, ``sensitivity`` and ``steps_to_target``.
 
-    All but the edge and the steps refer to the final loss named by ``options.objective``. Learning rates that some seeds
-    have not finished are left out.
+    All but the edge and the steps refer to the final loss named by ``options.objective``. Learning rates that fewer
+    than two seeds have finished are left out.
 
     Raises:
         SpecError: When no learning rate was run on every seed, or when the objective was not measured.
     """
-    table = table.balanced()
+    table = table.comparable()
     reading = read_sweep(table, options.objective, options)
     return [
         best_lr(table, reading, options, "best_lr"),

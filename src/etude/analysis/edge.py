@@ -36,7 +36,8 @@ class Edge:
         onset: Smallest η at which any seed diverged; ``None`` when none did.
         certain: Smallest η from which on every seed diverged; ``None`` when there is none.
         reversal: See above; ``None`` when P crosses 1/2 once.
-        seed_lower: (S,) largest η at which each seed still held; 0 where there is none.
+        seed_lower: (S,) largest η at which each seed still held; 0 where there is none. Seeds that only ran on
+            one side of the edge are left out.
         seed_upper: (S,) smallest η from which it diverged; +inf where there is none.
         interval: Where the edge may lie with other seeds, at least the bracket; 0 and +inf are open ends.
     """
@@ -92,7 +93,9 @@ def find_edge(table: SweepTable, options: SweepOptions) -> Edge:
     upper = None if first == len(lrs) else float(lrs[first])
     back = np.flatnonzero(~beyond[first:])
     settled = len(lrs) - _first_true((diverged < ran)[::-1])
-    seed_lower, seed_upper = tipping_brackets(table.lrs, table.ran & ~table.diverged, table.ran & table.diverged)
+    informed = _on_both_sides(table.ran[any_ran], first)
+    held, fell = (table.ran & ~table.diverged)[:, informed], (table.ran & table.diverged)[:, informed]
+    seed_lower, seed_upper = tipping_brackets(table.lrs, held, fell)
     low, high = tipping_interval(seed_lower, seed_upper, options.confidence)
     return Edge(
         lrs=lrs,
@@ -109,6 +112,12 @@ def find_edge(table: SweepTable, options: SweepOptions) -> Edge:
         seed_upper=seed_upper,
         interval=(min(low, lower or 0.0), max(high, upper or np.inf)),
     )
+
+
+def _on_both_sides(ran: NDArray[np.bool_], first: int) -> NDArray[np.bool_]:
+    """(S,) whether a seed ran below row ``first`` and from there on; where there is nothing on one side, on the other."""
+    sides = [side.any(axis=0) for side in (ran[:first], ran[first:]) if len(side)]
+    return np.logical_and.reduce(sides) if sides else np.ones(ran.shape[1], dtype=np.bool_)
 
 
 def _first_true(mask: NDArray[np.bool_]) -> int:

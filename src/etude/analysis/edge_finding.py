@@ -38,12 +38,14 @@ def edge_finding(table: SweepTable, found: Edge, options: SweepOptions) -> Findi
         "seed_upper": found.seed_upper,
     }
     question = Message("edge.question")
-    objection = _objection(table, found, options)
+    objection = _objection(found, options)
     if objection is not None:
         return cannot_say(table, "edge", question, objection, LEARNING_RATE, details)
     assert found.estimate is not None, "else the objection above holds"
     low, high = found.interval
-    values = _bracket(found) | level(table, options) | {"lr": found.estimate, "low": low}
+    values = (
+        _bracket(found) | level(table, options) | {"lr": found.estimate, "low": low, "seeds": len(found.seed_lower)}
+    )
     if math.isfinite(high):
         kind, values = "closed", values | {"high": high}
     else:
@@ -55,11 +57,11 @@ def edge_finding(table: SweepTable, found: Edge, options: SweepOptions) -> Findi
     return answer(table, "edge", question, statement, found.estimate, found.interval, LEARNING_RATE, details)
 
 
-def _objection(table: SweepTable, found: Edge, options: SweepOptions) -> Message | None:
+def _objection(found: Edge, options: SweepOptions) -> Message | None:
     """Why the edge cannot be told, or nothing."""
     if found.lower is None or found.upper is None:
         return _no_bracket(found, options)
-    seeds = len(table.seeds)
+    seeds = len(found.seed_lower)
     if seeds < FEWEST_SEEDS:
         return Message("edge.few_seeds", _bracket(found) | {"seeds": seeds, "needed": FEWEST_SEEDS})
     if found.safe is None:

@@ -110,7 +110,7 @@ def _noise(table: SweepTable, optimum: Optimum, options: SweepOptions) -> Messag
     The best of many is always somewhat ahead, so comparisons with it alone would find a difference in noise; the
     question is put to all stable learning rates at once. A plateau that is known well is not noise.
     """
-    stable = np.flatnonzero(np.isfinite(optimum.means) & ~table.diverged.any(axis=1))
+    stable = np.flatnonzero(np.isfinite(optimum.means) & ~table.diverged.any(axis=1) & table.ran.all(axis=1))
     hidden, among = int(optimum.unresolved[stable].sum()), len(stable) - 1
     if among < 1 or hidden < _HIDDEN * among:
         return None

@@ -21,12 +21,12 @@ def generalization_findings(table: SweepTable, options: SweepOptions) -> list[Fi
     """The held-out data's answers.
 
     ``best_lr_validation``, ``generalization_gap``, ``sharpness``, ``sharpness_and_loss``, ``sharpness_and_gap`` and
-    ``train_vs_validation``. Learning rates that some seeds have not finished are left out.
+    ``train_vs_validation``. Learning rates that fewer than two seeds have finished are left out.
 
     Raises:
         SpecError: When no learning rate was run on every seed, or when a loss was not measured.
     """
-    table = table.balanced()
+    table = table.comparable()
     reading = read_sweep(table, _METRIC, options)
     validation, train = table.final(_METRIC), table.final("train_loss")
     return [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +34,17 @@ _SLACK = 1 + 1e-9
 
 @dataclass(frozen=True)
 class Plan:
-    """Learning rates to run next, on all seeds of the sweep, and why; none when the sweep is complete.
+    """Learning rates to run next, and why; none when the sweep is complete.
 
     Attributes:
-        lrs: Ascending, none of them in the sweep.
+        lrs: Ascending.
         reasons: One message for each thing that is missing.
+        seeds: On which seeds each of them is run; those left out are new, and run on all seeds of the sweep.
     """
 
     lrs: tuple[float, ...]
     reasons: tuple[Message, ...]
+    seeds: Mapping[float, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan(table: SweepTable, options: SweepOptions) -> Plan:

@@ -33,7 +33,7 @@ def refine(table: SweepTable, metric: str, options: SweepOptions, resolution: fl
     Returns:
         Learning rates, ascending, none of them in the sweep; none when it is complete.
     """
-    table = table.balanced()
+    table = table.comparable()
     x, best = table.octaves, int(np.argmin(means(table.result(metric))))
     if best in (0, len(x) - 1):
         return _beyond(table, best, metric, options)

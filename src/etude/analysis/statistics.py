@@ -70,12 +70,37 @@ def resample_seeds(seeds: int, resamples: int, bootstrap_seed: int = 0) -> Count
 
 
 def resampled_means(values: Array, counts: Counts) -> Array:
-    """Mean over the drawn seeds of each row of ``values`` (L, S), as (B, L).
+    r"""Mean over the drawn seeds of each row of ``values`` (L, S), as (B, L).
 
-    NaN entries are runs that do not exist; a row of which no drawn seed exists has the mean +inf, so that it is never
-    the best.
+    NaN entries are runs that do not exist. Some seeds start better than others, so a row that lacks some is not compared
+    by its plain mean, but by how it does against the rows that have all seeds,
+
+    .. math:: \bar v_i = \frac{\sum_{s \in S_i} c_s (v_{is} - e_s)}{\sum_{s \in S_i} c_s} + \frac{1}{S} \sum_s c_s e_s
+
+    with c = ``counts``, S_i the seeds that the row has, and e_s the effect of a seed: the median over the complete rows of
+    their differences from their means. Without a complete row e = 0. A row of which no drawn seed exists takes all of its
+    seeds; one of which no seed exists has the mean +inf, so that it is never the best.
+
+    Example:
+        >>> ragged = np.array([[1.0, 2.0, 3.0], [2.0, np.nan, np.nan]])
+        >>> resampled_means(ragged, np.ones((1, 3), dtype=np.int64)).tolist()
+        [[2.0, 3.0]]
     """
     known = np.isfinite(values)
+    complete = known.all(axis=1)
+    plain = _means_of_known(values, known, counts)
+    if complete.all():
+        return plain
+    rest = values[complete]
+    effect = np.median(rest - rest.mean(axis=1, keepdims=True), axis=0) if len(rest) else np.zeros(values.shape[1])
+    relative = values - effect
+    own = _means_of_known(relative, known, np.ones((1, values.shape[1]), dtype=np.int64))
+    drawn = _means_of_known(relative, known, counts)
+    anchored = np.where(np.isfinite(drawn), drawn, own) + (counts @ effect / counts.sum(axis=1))[:, None]
+    return np.where(complete, plain, anchored)
+
+
+def _means_of_known(values: Array, known: NDArray[np.bool_], counts: Counts) -> Array:
     weight = counts @ known.T.astype(np.float64)
     total = counts @ np.where(known, values, 0.0).T
     return np.where(weight > 0, total / np.maximum(weight, 1), np.inf)

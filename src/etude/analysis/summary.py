@@ -103,17 +103,18 @@ def _alive(table: SweepTable) -> NDArray[np.int64]:
 
 
 def _mean_and_interval(values: Array, options: SweepOptions) -> tuple[Array, Array, Array]:
-    """(R,) mean, low, high of rows (R, S).
+    """(R,) mean, low, high of rows (R, S), each over the seeds that it has.
 
     The bootstrap keeps the interval of a positive loss positive, where Student's may reach below zero.
     """
-    seeds = values.shape[1]
-    level = resampled_means(values, np.ones((1, seeds), dtype=np.int64))[0]
-    mean = np.where(np.isfinite(level), level, np.nan)
-    if seeds < 2:
-        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    samples = resampled_means(values, resample_seeds(seeds, options.resamples, options.bootstrap_seed))
-    samples = np.where(np.isfinite(samples), samples, mean)
-    ends = [percentile_interval(s, s, seeds, options.confidence) for s in samples.T]
-    low, high = np.asarray(ends, dtype=np.float64).reshape(-1, 2).T
+    mean, low, high = (np.full(len(values), np.nan) for _ in range(3))
+    for count in np.unique(np.isfinite(values).sum(axis=1)):
+        rows = np.flatnonzero(np.isfinite(values).sum(axis=1) == count)
+        own = np.stack([values[row][np.isfinite(values[row])] for row in rows])
+        if count:
+            mean[rows] = own.mean(axis=1)
+        if count > 1:
+            samples = resampled_means(own, resample_seeds(int(count), options.resamples, options.bootstrap_seed))
+            ends = [percentile_interval(sample, sample, int(count), options.confidence) for sample in samples.T]
+            low[rows], high[rows] = np.asarray(ends, dtype=np.float64).T
     return mean, low, high

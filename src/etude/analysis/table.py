@@ -67,6 +67,23 @@ class SweepTable:
             raise SpecError("no learning rate was run on every seed: finish the study before analysing it")
         return SweepTable(self.lrs[rows], self.seeds, tuple(self.cells[i] for i in rows))
 
+    def first(self, seeds: int) -> SweepTable:
+        """The runs of its first seeds alone."""
+        return SweepTable(self.lrs, self.seeds[:seeds], tuple(row[:seeds] for row in self.cells))
+
+    def comparable(self) -> SweepTable:
+        """Only the learning rates that can be compared: those with at least two seeds, or all of them.
+
+        A sweep that spends its runs where the answer is decided leaves some learning rates with few seeds. Means over seeds
+        refer them to those that have all (``statistics.resampled_means``).
+
+        Raises:
+            SpecError: When no learning rate was run on every seed.
+        """
+        self.balanced()
+        rows = np.flatnonzero(self.ran.sum(axis=1) >= min(2, len(self.seeds)))
+        return SweepTable(self.lrs[rows], self.seeds, tuple(self.cells[i] for i in rows))
+
     @cached_property
     def ran(self) -> Mask:
         """(L, S) whether the run came to its end, completed or diverged."""

@@ -38,6 +38,11 @@ def grid_spacing(octaves: Array) -> float:
     return float(np.quantile(np.diff(octaves), 0.75, method="nearest")) if len(octaves) > 1 else 1.0
 
 
+def local_spacing(octaves: Array, centre: int) -> float:
+    """The wider gap beside a learning rate [octaves]: where a grid was refined, its step differs from place to place."""
+    return float(np.diff(octaves)[max(centre - 1, 0) : centre + 1].max(initial=0.0))
+
+
 @dataclass(frozen=True, eq=False)
 class Window:
     """The points that a local fit may use when the best is ``centre``, and what is fitted to them.
@@ -79,9 +84,9 @@ def fit_windows(table: SweepTable, losses: Array, confidence: float) -> list[Win
     """
     level, x = means(losses), table.octaves
     usable = np.asarray(np.isfinite(losses).all(axis=1) & ~table.diverged.any(axis=1))
-    spacing = grid_spacing(x)
     windows: list[Window | None] = []
     for centre in range(len(x)):
+        spacing = local_spacing(x, centre)
         points = _points(centre, x, usable, level, spacing)
         if points is None:
             windows.append(None)

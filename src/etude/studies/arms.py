@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from etude.analysis.options import SweepOptions
+from etude.analysis.planning import Plan
 from etude.analysis.table import SweepTable
 from etude.core.message import Message
 from etude.core.spec import RunSpec
@@ -27,9 +28,10 @@ class Arm:
     base: RunSpec
     lrs: tuple[float, ...]
 
-    def runs(self, lrs: Iterable[float], seeds: int) -> list[RunSpec]:
-        """Its runs at these learning rates, each with seeds 0 … seeds−1."""
-        return [replace(self.base, peak_lr=lr, seed=seed) for lr in lrs for seed in range(seeds)]
+    def runs(self, plan: Plan, seeds: int) -> list[RunSpec]:
+        """The runs of a plan, by default with seeds 0 … seeds−1."""
+        every = tuple(range(seeds))
+        return [replace(self.base, peak_lr=lr, seed=seed) for lr in plan.lrs for seed in plan.seeds.get(lr, every)]
 
 
 @dataclass(frozen=True, eq=False)

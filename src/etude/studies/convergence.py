@@ -108,6 +108,7 @@ def find(sweeps: Sequence[Sweep]) -> list[Finding]:
 CONVERGENCE = Etude(
     name="convergence",
     question=Message("study.convergence.title"),
+    sought=("train_loss",),
     find=find,
     lay_out=lay_out,
 )

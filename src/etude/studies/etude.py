@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from etude.analysis.halving import Aim
 from etude.analysis.options import LossMetric
 from etude.analysis.planning import Plan, plan
 from etude.core.finding import Finding
@@ -55,6 +56,9 @@ class Etude:
         arms: The sides of its comparison, from the options and the tasks; one for an étude that compares nothing.
         plan: Which learning rates each arm runs next, by the arm's name, and why; arms left out are complete.
         objective: Final loss that its "best" refers to.
+        sought: Final losses whose best learning rate answers its question; empty where it takes more than that, such as a
+            comparison of arms on equal seeds, so that no run can be spared.
+        aim: What its sweeps spend their runs on, if not every learning rate on every seed.
         measures: Further measures of its runs.
         keeps_weights: Whether final weights are worth their disk.
         defaults: Options that it chooses otherwise than ``StudySpec``.
@@ -68,6 +72,8 @@ class Etude:
     arms: Callable[[StudySpec, Tasks, tuple[Measure, ...]], tuple[Arm, ...]] = one_arm
     plan: Callable[[Sequence[Sweep]], Mapping[str, Plan]] = extend_and_bracket
     objective: LossMetric = "train_loss"
+    sought: tuple[LossMetric, ...] = ()
+    aim: Aim | None = None
     measures: tuple[Measure, ...] = ()
     keeps_weights: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)

@@ -139,6 +139,7 @@ GENERALIZATION = Etude(
     question=Message("study.generalization.title"),
     measures=(AtEnd(Sharpness()),),
     objective="validation_loss",
+    sought=("validation_loss", "train_loss"),
     find=find,
     lay_out=lay_out,
 )

@@ -9,6 +9,9 @@ from etude.core.record import from_plain
 from etude.report.page import Fact
 from etude.studies.stored import FINGERPRINT, StoredStudy
 
+SPARING = ("plan.more_seeds", "plan.refine")
+"""Why runs were added where the best learning rate is decided; the table of where runs went tells of each."""
+
 NARROWING = ("plan.edge", "plan.some_hold", "plan.some_diverge")
 """Why runs were added to know the edge better, which is a matter of course; other extensions tell of a grid too small."""
 
@@ -21,7 +24,7 @@ def subtitle(study: StoredStudy) -> Message:
         "model": model,
         "rule": ", ".join([_rule(study), *extras(study)]),
         "lrs": len(study.table.lrs),
-        "seeds": len(study.table.seeds),
+        "seeds": replicates(study),
         "steps": study.horizon,
         "batch": spec.batch_size,
     }
@@ -30,14 +33,21 @@ def subtitle(study: StoredStudy) -> Message:
     return Message("study.subtitle.builtin", values | {"data": spec.data})
 
 
+def replicates(study: StoredStudy) -> int | str:
+    """Seeds of a learning rate; fewest and most, where some got more than others."""
+    counts = study.table.ran.sum(axis=1)
+    fewest, most = int(counts.min()), int(counts.max())
+    return most if fewest == most else f"{fewest}–{most}"
+
+
 def notes(study: StoredStudy) -> tuple[Message, ...]:
     """What must be known before the figures: where the grid was not wide enough."""
-    return tuple(m for m in study.extensions if m.key not in NARROWING)
+    return tuple(m for m in study.extensions if m.key not in NARROWING and not m.key.startswith(SPARING))
 
 
 def rests_on(study: StoredStudy) -> tuple[Message, ...]:
     """Assumptions, definitions and amounts behind the answer."""
-    seeds, runs = len(study.table.seeds), len(study.table.hashes)
+    seeds, runs = replicates(study), len(study.table.hashes)
     schedule = study.spec.schedule
     return (
         Message("study.rests.runs", {"runs": runs, "seeds": seeds, "lrs": len(study.table.lrs)}),

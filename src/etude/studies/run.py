@@ -24,7 +24,9 @@ from etude.studies.arms import Arm, Sweep
 from etude.studies.conductor import Conductor
 from etude.studies.engines import choose_engines, deal, stored_engines
 from etude.studies.etude import Etude, Tasks
+from etude.studies.fresh import fresh_finding, fresh_runs
 from etude.studies.interrupt import stop_on_signals
+from etude.studies.precision import first_plan
 from etude.studies.preflight import check_disk
 from etude.studies.spec import MOST_RUNS, StudySpec
 from etude.studies.stored import ARMS, ENGINES, FINGERPRINT, ROUND, arm_options
@@ -68,7 +70,8 @@ def run_study(
         for ref, batch_size in dict.fromkeys((arm.base.task, _largest_batch(arm.base)) for arm in arms):
             for warning in check_task(by_ref[ref], batch_size):
                 watcher.say(f"warning: {warning}")
-        first = _few_enough([run for arm in arms for run in arm.runs(arm.lrs, spec.seeds)])
+        begin = {arm.name: first_plan(etude, arm) for arm in arms}
+        first = _few_enough([run for arm in arms for run in arm.runs(begin[arm.name], spec.seeds)])
         keep_weights = execution.keep_weights and etude.keeps_weights
         make_folder(folder)
         chosen = None
@@ -88,23 +91,34 @@ def run_study(
             check_disk(by_ref, [s for s in first if s.hash not in traced], folder, keep_weights=keep_weights)
             conductor = Conductor(writer, by_ref, execution.workers, keep_weights, watcher, stop)
             conductor.warn()
-            sweeps = _train_rounds(etude, spec, arms, conductor, execution)
-            writer.put_findings(etude.find(sweeps))
+            dealt = stored_engines(writer, execution.engine, execution.device, watcher)
+            sweeps, rounds = _train_rounds(etude, spec, begin, arms, conductor, dealt)
+            findings = etude.find(sweeps)
+            fresh = fresh_runs(etude, spec, sweeps[0], findings)
+            if fresh:
+                writer.add_runs(fresh)
+                conductor.train(deal({arms[0].name: fresh}, dealt), rounds + 1)
+                traces = writer.reader.traces()
+                findings.append(fresh_finding(etude, sweeps[0], [(run, traces[run.hash]) for run in fresh]))
+            writer.put_findings(findings)
             conductor.warn()
 
 
 def _train_rounds(
-    etude: Etude, spec: StudySpec, arms: Sequence[Arm], conductor: Conductor, execution: Execution
-) -> list[Sweep]:
-    """Train what each arm asks for, round by round, until none asks for more."""
+    etude: Etude,
+    spec: StudySpec,
+    begin: Mapping[str, Plan],
+    arms: Sequence[Arm],
+    conductor: Conductor,
+    dealt: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[Sweep], int]:
+    """Train what each arm asks for, round by round, until none asks for more; the sweeps, and how many rounds that took."""
     writer = conductor.writer
-    dealt = stored_engines(writer, execution.engine, execution.device, conductor.watcher)
     runs: dict[str, list[RunSpec]] = {arm.name: [] for arm in arms}
     sweeps: list[Sweep] = []
-    plans: Mapping[str, Plan] = {arm.name: Plan(arm.lrs, ()) for arm in arms}
-    number = 0
+    plans, number = begin, 0
     while any(further.lrs for further in plans.values()):
-        new = {arm.name: arm.runs(plans[arm.name].lrs, spec.seeds) for arm in arms if arm.name in plans}
+        new = {arm.name: arm.runs(plans[arm.name], spec.seeds) for arm in arms if arm.name in plans}
         writer.put_plan(ROUND.format(number), _round_document(new, plans))
         writer.add_runs([run for own in new.values() for run in own])
         conductor.train(deal(new, dealt), number + 1)
@@ -114,7 +128,7 @@ def _train_rounds(
         traces = writer.reader.traces()
         sweeps = [Sweep(arm, _table(runs[arm.name], traces), arm_options(spec, arm)) for arm in arms]
         plans, number = etude.plan(sweeps), number + 1
-    return sweeps
+    return sweeps, number
 
 
 def _largest_batch(base: RunSpec) -> int:

@@ -43,7 +43,7 @@ def with_second_axis(etude: Etude, spec: StudySpec) -> Etude:
             f"{etude.name} compares arms of its own and takes no second axis, got {spec.grid!r}: leave it out"
         )
     find, lay_out_page = partial(_find, etude, spec), partial(_lay_out, etude)
-    return replace(etude, arms=_arms, find=find, lay_out=lay_out_page)
+    return replace(etude, arms=_arms, find=find, lay_out=lay_out_page, sought=())
 
 
 def _arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:

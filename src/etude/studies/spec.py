@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from etude.analysis.halving import FIRST_SEEDS
+from etude.analysis.tipping import FEWEST_SEEDS
 from etude.core.controller import Controller
 from etude.core.errors import SpecError
 from etude.core.rule import Rule
-from etude.studies.grids import DEFAULT_LR, parse_axis, parse_grid
+from etude.studies.grids import COARSE_LR, DEFAULT_LR, parse_axis, parse_grid
 from etude.studies.optimizers import read_controller, read_optimizer
 from etude.studies.option_errors import sentence
 
@@ -44,8 +46,12 @@ class StudySpec(BaseModel):
         hidden: Widths of its hidden layers.
         activation: Its activation.
         lr: Grid ``LOW:HIGH:N`` of N learning rates, evenly spaced in log η; ``None`` leaves it to the étude, which takes
-            1e-4:1:24 where one grid suits all runs.
-        seeds: Replicates per learning rate; 5 are the fewest that give a bootstrap interval any meaning.
+            1e-4:1:24 where one grid suits all runs, and 1e-4:1:10 to begin with where a ``precision`` is asked for.
+        seeds: Replicates per learning rate; 5 are the fewest that give a bootstrap interval any meaning. With a ``precision``,
+            the most that a learning rate gets.
+        precision: Width of the interval of the best learning rate that is enough [decades]: runs are then spent where it is
+            decided. ``None`` runs every learning rate on every seed.
+        budget: Most runs of such a sweep; ``None`` for no limit but the seeds.
         steps: Horizon [optimizer steps]; ``None`` means ``epochs``, or 500.
         epochs: Horizon in passes over the training data.
         batch_size: Examples per step.
@@ -90,6 +96,8 @@ class StudySpec(BaseModel):
     scheduled: dict[str, str] = {}
     clip: float | None = None
     grid: str | None = None
+    precision: float | None = None
+    budget: int | None = None
     tolerance: float = 0.02
     target: float | None = None
 
@@ -155,14 +163,35 @@ class StudySpec(BaseModel):
             raise ValueError(
                 f"needs at most {MOST_RUNS} runs, got {len(self.lrs)} learning rates × {self.seeds} seeds: lower one of them"
             )
+        self._check_precision()
         self.rule()
         self.along()
         return self
 
+    def _check_precision(self) -> None:
+        if self.precision is None:
+            if self.budget is not None:
+                raise ValueError(f"got budget = {self.budget} without a precision: pass one in decades, such as 0.2")
+            return
+        if not 0.01 <= self.precision <= 2:
+            raise ValueError(
+                f"needs 0.01 <= precision <= 2, got {self.precision}: it is a width in decades, such as 0.2"
+            )
+        if self.seeds < FEWEST_SEEDS:
+            raise ValueError(
+                f"a precision needs seeds >= {FEWEST_SEEDS}, got {self.seeds}: pass 10, most of which are spared"
+            )
+        first = FIRST_SEEDS * len(self.lrs)
+        if self.budget is not None and self.budget < first:
+            raise ValueError(
+                f"needs budget >= {first}, {FIRST_SEEDS} runs for each learning rate of the first grid, got {self.budget}: "
+                "raise it, or pass a coarser --lr"
+            )
+
     @property
     def lrs(self) -> list[float]:
         """The learning rates of the grid, ascending."""
-        return parse_grid(self.lr or DEFAULT_LR)
+        return parse_grid(self.lr or (DEFAULT_LR if self.precision is None else COARSE_LR))
 
     def rule(self) -> Rule:
         """The update rule with its hyperparameters.

@@ -27,6 +27,9 @@ EngineName = Literal["auto", "stack", "loop"]
 REPORT = "report.html"
 HOME = Path("etude-studies")
 
+SPARING_SEEDS = 10
+"""Most seeds of a learning rate where a precision is asked for: few learning rates get them all."""
+
 
 @final
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Study:
         defaults = dict(etude_named(etude).defaults)
         if "epochs" in options:
             defaults.pop("steps", None)
+        if options.get("precision") is not None:
+            defaults.setdefault("seeds", SPARING_SEEDS)
         self.spec: StudySpec = make_spec({"etude": etude, **defaults} | options)
         self.etude = etude_of(self.spec)
         self.folder = Path(out) if out is not None else HOME / _folder_name(self.spec, self.task)
