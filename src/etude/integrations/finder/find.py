@@ -16,7 +16,7 @@ from etude.core.message import Message
 from etude.core.schedule import Schedule
 from etude.integrations.finder.answer import Answer
 from etude.integrations.finder.planned import named, planned
-from etude.integrations.finder.search import Search, lengths, search
+from etude.integrations.finder.search import BUDGET, Search, lengths, search
 from etude.integrations.finder.simple import Made, make_step
 from etude.integrations.finder.stage import Stage
 
@@ -39,7 +39,7 @@ def find(
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
     schedule: str | Schedule | None = None,
-    budget: int = 1000,
+    budget: int = BUDGET,
     apply: bool = False,
 ) -> Answer: ...
 @overload
@@ -54,7 +54,7 @@ def find(
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
     schedule: str | Schedule | None = None,
-    budget: int = 1000,
+    budget: int = BUDGET,
 ) -> Answer: ...
 def find(
     model: Models,
@@ -70,7 +70,7 @@ def find(
     evaluate: Callable[[], Any] | None = None,
     steps: int | None = None,
     schedule: str | Schedule | None = None,
-    budget: int = 1000,
+    budget: int = BUDGET,
     apply: bool = False,
 ) -> Answer:
     """Find the peak learning rate for a model, by short runs from the state that it is in.

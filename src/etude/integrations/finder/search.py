@@ -16,6 +16,7 @@ from etude.core.trace import Array
 from etude.integrations.finder.planned import multipliers
 from etude.integrations.finder.stage import Stage
 
+BUDGET = 1000
 RAMP_FROM, RAMP_TO = 1e-8, 100.0
 _SCOUT_GAP, _GAP = 0.5, 0.25  # decades
 _ORDERS = 3
@@ -55,6 +56,12 @@ def lengths(budget: int, horizon: int | None) -> Lengths:
     """
     confirm = max(_FEWEST_STEPS, min(budget // 14, horizon or budget))
     return Lengths(max(budget // 10, 50), max(_FEWEST_STEPS, confirm // 3), confirm, budget)
+
+
+def batches_of(budget: int | None) -> int:
+    """Batches that the longest run of a search takes, for who has to fetch them first; ``None`` means the usual budget."""
+    plan = lengths(BUDGET if budget is None else budget, None)
+    return max(plan.ramp, plan.confirm)
 
 
 @final
