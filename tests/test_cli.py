@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -15,8 +16,10 @@ from etude.core.errors import SpecError
 from etude.studies.grids import parse_grid
 from etude.studies.spec import StudySpec, make_spec, read_toml
 from etude.studies.stored import read_stored
+from etude.studies.study import Study
 
 FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "20", "--batch-size", "32", "--workers", "0")
+OPTIONS = {"lr": "0.01:1:4", "seeds": 2, "steps": 20, "batch_size": 32}
 CONVERGENCE = {"best_lr", "basin", "edge", "recommended_lr", "sensitivity"}
 GENERALIZATION = CONVERGENCE | {"best_lr_validation", "generalization_gap", "sharpness"}
 
@@ -115,6 +118,14 @@ hidden = "wide"
 optimizer = "adamm"
 task = {file = "x.py"}
 """
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of the study that FLAGS make; not to be altered."""
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    Study("convergence", out=folder, **OPTIONS).run(workers=0)
+    return folder
 
 
 @pytest.fixture
@@ -345,9 +356,8 @@ def test_json_is_all_there_is_on_stdout_and_show_says_the_same(tmp_path, etude_s
     assert etude_says("report", folder) == (0, f"{folder / 'report.html'}\n", "")
 
 
-def test_a_study_goes_on_only_with_its_own_options(tmp_path, etude_says):
-    folder = tmp_path / "study"
-    assert etude_says("run", "convergence", *FLAGS, "--out", folder)[0] == 0
+def test_a_study_goes_on_only_with_its_own_options(finished, etude_says):
+    folder = finished
     assert etude_says("run", "convergence", *FLAGS, "--out", folder)[0] == 0
     words = shlex.join(FLAGS).replace("--steps 20", "--steps 21").split()
     code, _, err = etude_says("run", "convergence", *words, "--out", folder)
@@ -399,11 +409,9 @@ def test_ctrl_c_outside_the_training_is_no_traceback(tmp_path, etude_says, monke
     assert etude_says("run", "convergence", *FLAGS, "--out", tmp_path / "s")[0] == 0
 
 
-def test_a_reader_that_closes_the_pipe_is_no_accident(tmp_path, etude_says):
-    folder = tmp_path / "study"
-    assert etude_says("run", "convergence", *FLAGS, "--out", folder)[0] == 0
+def test_a_reader_that_closes_the_pipe_is_no_accident(finished):
     for options in ("", "--json"):
-        line = f"{sys.executable} -m etude show {shlex.quote(str(folder))} {options} | head -c 1"
+        line = f"{sys.executable} -m etude show {shlex.quote(str(finished))} {options} | head -c 1"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
         assert len(done.stdout) == 1
         assert done.stderr == ""
@@ -449,9 +457,8 @@ main()
 """
 
 
-def test_a_finished_study_is_shown_and_reported_without_torch(tmp_path, etude_says):
-    folder = tmp_path / "study"
-    assert etude_says("run", "convergence", *FLAGS, "--out", folder)[0] == 0
+def test_a_finished_study_is_shown_and_reported_without_torch(finished, tmp_path, etude_says):
+    folder = shutil.copytree(finished, tmp_path / "study")
     right, report = etude_says("show", folder, "--json")[1], (folder / "report.html").read_bytes()
     (folder / "report.html").unlink()
     for words, said in ((["show", folder, "--json"], right), (["report", folder], f"{folder / 'report.html'}\n")):
@@ -491,7 +498,7 @@ LIKELY = {
 }
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries({}, optional={n: st.one_of(s, s, s, ANYTHING) for n, s in LIKELY.items()} | {"lrr": ANYTHING})
 )

@@ -1,10 +1,12 @@
-"""The examples, run as a reader would run them."""
+"""The examples: one as a reader would run it, the others in this process, where torch need not be imported again."""
 
 import os
+import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,18 @@ from etude.studies.spec import make_spec, read_toml
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def run(folder: Path, *command: str) -> str:
-    """Run Python with a command in a folder of its own, and return what it prints."""
+Etude = Callable[..., tuple[int, str, str]]
+
+
+def reports(folder: Path) -> list[int]:
+    """Sizes of the reports that were written."""
+    return [path.stat().st_size for path in folder.glob("etude-studies/*/report.html")]
+
+
+def test_a_program_prints_an_answer_and_writes_a_report(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
+        [sys.executable, str(EXAMPLES / "own_network.py")],
+        cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
@@ -26,27 +35,32 @@ def run(folder: Path, *command: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert "η = " in done.stdout
+    assert min(reports(tmp_path)) > 100_000
 
 
-@pytest.mark.parametrize("name", ["own_network.py", "regression.py"])
-def test_a_script_prints_an_answer_and_writes_a_report(name: str, tmp_path: Path) -> None:
-    said = run(tmp_path, str(EXAMPLES / name))
-    assert "η = " in said
-    (report,) = tmp_path.glob("etude-studies/*/report.html")
-    assert report.stat().st_size > 100_000
+def test_the_regression_prints_an_answer_and_writes_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(EXAMPLES / "regression.py"), run_name="__main__")
+    assert "η = " in capsys.readouterr().out
+    assert min(reports(tmp_path)) > 100_000
 
 
-def test_the_own_network_is_a_task_for_the_command_line(tmp_path: Path) -> None:
-    budget = shlex.split("--lr 1e-2:1:3 --seeds 1 --steps 10 --engine loop --workers 0 --no-weights --out study")
-    said = run(tmp_path, "-m", "etude", "run", "convergence", "--task", f"{EXAMPLES / 'own_network.py'}:task", *budget)
+def test_the_own_network_is_a_task_for_the_command_line(tmp_path: Path, etude_says: Etude) -> None:
+    budget = shlex.split("--lr 1e-2:1:3 --seeds 1 --steps 10 --engine loop --workers 0 --no-weights --out")
+    task = ("--task", f"{EXAMPLES / 'own_network.py'}:task")
+    code, said, _ = etude_says("run", "convergence", *task, *budget, tmp_path / "study")
+    assert code == 0
     assert "What does the learning rate do to convergence?" in said
     assert (tmp_path / "study" / "report.html").exists()
 
 
-def test_the_options_file_runs_and_a_flag_wins_over_it(tmp_path: Path) -> None:
-    budget = shlex.split("--lr 1e-2:1:3 --epochs 1 --seeds 2 --workers 0 --no-weights --out study")
-    said = run(tmp_path, "-m", "etude", "run", "convergence", "--spec", str(EXAMPLES / "spec.toml"), *budget)
+def test_the_options_file_runs_and_a_flag_wins_over_it(tmp_path: Path, etude_says: Etude) -> None:
+    budget = shlex.split("--lr 1e-2:1:3 --epochs 1 --seeds 2 --workers 0 --no-weights --out")
+    code, said, _ = etude_says("run", "convergence", "--spec", EXAMPLES / "spec.toml", *budget, tmp_path / "study")
+    assert code == 0
     assert "× 2 seeds, 22 steps each" in " ".join(said.split())
 
 

@@ -11,7 +11,7 @@ from etude.storage.reader import StudyReader
 from etude.storage.rows import FINDINGS, TRACES, insert_row, ledger_entry, row_digest, stored_rows, write_ledger
 from etude.storage.writer import StudyWriter
 
-FLIPS = 400
+FLIPS = 200
 
 
 @pytest.fixture(scope="module")
