@@ -8,12 +8,19 @@ from __future__ import annotations
 import argparse
 
 import torch
+from halving import compare_halving
 from monitor import compare_monitor
 from rules import compare_rules
 from scheduler import compare_schedulers
 from sweeps import compare_sweeps
 
-PARTS = {"sweeps": compare_sweeps, "scheduler": compare_schedulers, "rules": compare_rules, "monitor": compare_monitor}
+PARTS = {
+    "sweeps": compare_sweeps,
+    "halving": compare_halving,
+    "scheduler": compare_schedulers,
+    "rules": compare_rules,
+    "monitor": compare_monitor,
+}
 
 
 def main() -> None:
