@@ -36,6 +36,16 @@ def small_task() -> Task:
     return Task("points", model, (x[:72], y[:72]), (x[72:], y[72:]))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def few_evaluations():
+    """Studies of this room evaluate less often than real ones: half of their time would go there, and nothing rests on it."""
+    from etude.studies import bases
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bases, "EVALUATIONS", 11)
+        yield
+
+
 TINY = {"lr": "0.01:1:4", "seeds": 2, "steps": 40, "batch_size": 32}
 TINY_FLAGS = ("--lr", "0.01:1:4", "--seeds", "2", "--steps", "40", "--batch-size", "32")
 
@@ -158,9 +168,9 @@ def _slow_down(seconds: float) -> None:
 def slow():
     """What makes a command store a checkpoint after every chunk of steps and sleep, so that a signal falls in the middle.
 
-    A study has some twenty chunks: take seconds enough that it cannot be over before a busy machine sends the signal.
+    A study has some ten chunks: take seconds enough that it cannot be over before a busy machine sends the signal.
     """
-    return lambda seconds=0.3: partial(_slow_down, seconds)
+    return lambda seconds=0.5: partial(_slow_down, seconds)
 
 
 @pytest.fixture(scope="session")

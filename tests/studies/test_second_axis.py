@@ -48,9 +48,8 @@ def test_running_it_again_changes_nothing(answer):
 
 
 def test_the_held_out_loss_decides_in_generalization(tmp_path):
-    study = Study(
-        "generalization", data="digits", grid="batch_size=16,64", out=tmp_path / "s", **(OPTIONS | {"steps": 20})
-    )
+    few = {"lr": "0.01:1:4", "seeds": 2, "steps": 20}
+    study = Study("generalization", data="digits", grid="batch_size=16,64", out=tmp_path / "s", **few)
     assert study.etude.objective == "validation_loss"
     found = study.run(workers=0)["best_value"]
     assert found.question.key == "along.best.question.validation_loss"

@@ -14,7 +14,7 @@ from etude.storage.writer import StudyWriter
 from etude.studies.stored import FINGERPRINT
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [1, 3])
 def test_the_number_of_workers_changes_no_bit(tmp_path, contents, finished, tiny, workers):
     etude.Study("convergence", out=tmp_path / "s", **tiny).run(workers=workers)
     assert contents(tmp_path / "s") == contents(finished)

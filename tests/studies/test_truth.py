@@ -10,7 +10,7 @@ from etude.report.catalogue import say
 from etude.tasks.problems import quadratic
 
 
-@pytest.mark.parametrize(("momentum", "largest"), [(0.0, 10.0), (0.9, 10.0), (0.9, 3.0)])
+@pytest.mark.parametrize(("momentum", "largest"), [(0.0, 10.0), (0.9, 3.0)])
 def test_the_bracketed_edge_of_a_quadratic_contains_two_over_lambda(tmp_path, momentum, largest):
     task = quadratic((1.0, 2.0, largest))
     edge = 2 * (1 + momentum) / largest
