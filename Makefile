@@ -8,10 +8,10 @@ INSTALLED := .venv/.installed
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: help study test test-long lint benchmark scoreboard images clean
+.PHONY: help study test test-long lint benchmark scoreboard scoreboard-finder truth images clean
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 study: $(INSTALLED)  ## what the learning rate does to convergence on handwritten digits, with a report to look at
 	$(BIN)/etude run convergence --data digits --out $(STUDY)
@@ -33,6 +33,12 @@ benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle 
 
 scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; wants two idle cores
 	$(ONE_THREAD) $(BIN)/python benchmarks/scoreboard.py
+
+scoreboard-finder: $(INSTALLED)  ## how good the finder's learning rates are, beside other libraries'; a few minutes
+	$(ONE_THREAD) $(BIN)/python benchmarks/finder.py
+
+truth: $(INSTALLED)  ## measure the sweeps that the finder is judged by again, and compare them with the stored ones
+	$(ONE_THREAD) $(BIN)/python benchmarks/finder.py --truth
 
 images: $(INSTALLED)  ## the README's pictures of the report, made again; needs Chromium
 	$(BIN)/python docs/make_images.py
