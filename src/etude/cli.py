@@ -113,6 +113,7 @@ def run(
         typer.Option(metavar="NAME=EXPR", help="Schedule of a hyperparameter, in multiples of its value; repeatable."),
     ] = None,
     clip: Annotated[float | None, typer.Option(help="Global gradient norm to clip at; none by default.")] = None,
+    clip_value: Annotated[float | None, typer.Option(help="Size to cut every entry of the gradient off at.")] = None,
     grid: Annotated[
         str | None,
         typer.Option(metavar="KEY=A:B:N", help="A second axis, such as momentum=0:0.99:4: a sweep for each."),
@@ -366,6 +367,6 @@ def _fail(message: str, code: int) -> None:
 
 _OPTIONS = (
     "data", "task", "model", "hidden", "activation", "lr", "seeds", "steps", "epochs", "batch_size", "optimizer", "momentum",
-    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "controller", "scheduled", "clip", "grid", "precision",
-    "budget", "tolerance", "target",
+    "nesterov", "beta1", "beta2", "eps", "weight_decay", "schedule", "controller", "scheduled", "clip", "clip_value", "grid",
+    "precision", "budget", "tolerance", "target",
 )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from etude.core.errors import DataError, SpecError
 from etude.schedules.notation import parse_schedule
+from etude.studies.bases import base_run
 from etude.studies.spec import make_spec
 from etude.studies.study import Study
 from etude.training.controllers import Plateau
@@ -82,3 +83,10 @@ def test_the_command_that_is_printed_makes_the_same_study():
         "etude run convergence --data digits --optimizer 'lion(beta1=0.95)' --controller 'polyak(c=1)' "
         "--scheduled weight_decay=linear --grid beta2=0.9,0.99 --out out"
     )
+
+
+def test_gradients_are_clipped_by_value_where_that_is_asked_for(small_task):
+    spec = make_spec({"etude": "convergence", "task": "points", "clip_value": 0.5})
+    assert base_run(spec, small_task).clip_value == 0.5
+    with pytest.raises(SpecError, match=r"got both clip = 1.0 and clip_value = 0.5: pass one of them"):
+        make_spec({"etude": "convergence", "data": "digits", "clip": 1.0, "clip_value": 0.5})

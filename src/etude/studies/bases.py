@@ -27,6 +27,7 @@ def base_run(spec: StudySpec, task: Task, measures: tuple[Measure, ...] = ()) ->
         batch_size=spec.batch_size,
         seed=0,
         clip_norm=spec.clip,
+        clip_value=spec.clip_value,
         evaluate_every=max(1, -(-steps // (EVALUATIONS - 1))),
         measures=measures,
     )

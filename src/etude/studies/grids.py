@@ -20,7 +20,7 @@ COARSE_LR = "1e-4:1:10"
 MOST_VALUES = 50
 """Values of a second axis: each is a whole sweep."""
 
-_BY_RATIO = ("batch_size", "steps", "epochs", "eps", "weight_decay", "clip")
+_BY_RATIO = ("batch_size", "steps", "epochs", "eps", "weight_decay", "clip", "clip_value")
 _WHOLE = ("batch_size", "steps", "seeds")
 
 

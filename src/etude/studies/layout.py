@@ -122,4 +122,5 @@ def extras(study: StoredStudy) -> list[str]:
     shown = [] if spec.schedule == "constant" else [spec.schedule]
     shown += [] if spec.controller is None else [spec.controller]
     shown += [f"{name} × {text}" for name, text in spec.scheduled.items()]
+    shown += [] if spec.clip_value is None else [f"clip value {spec.clip_value:g}"]
     return [*shown, *([] if spec.clip is None else [f"clip {spec.clip:g}"])]

@@ -26,9 +26,10 @@ from etude.studies.engines import choose_engines, deal, stored_engines
 from etude.studies.etude import Etude, Tasks
 from etude.studies.fresh import fresh_finding, fresh_runs
 from etude.studies.interrupt import stop_on_signals
+from etude.studies.option_checks import MOST_RUNS
 from etude.studies.precision import first_plan
 from etude.studies.preflight import check_disk
-from etude.studies.spec import MOST_RUNS, StudySpec
+from etude.studies.spec import StudySpec
 from etude.studies.stored import ARMS, ENGINES, FINGERPRINT, ROUND, arm_options
 from etude.studies.watch import Watcher
 from etude.tasks.checks import check_task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import tomllib
 from pathlib import Path
@@ -10,25 +9,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from etude.analysis.halving import FIRST_SEEDS
-from etude.analysis.tipping import FEWEST_SEEDS
 from etude.core.controller import Controller
 from etude.core.errors import SpecError
 from etude.core.rule import Rule
 from etude.studies.grids import COARSE_LR, DEFAULT_LR, parse_axis, parse_grid
 from etude.studies.optimizers import read_controller, read_optimizer
+from etude.studies.option_checks import check_amounts, check_precision
 from etude.studies.option_errors import sentence
 
 DEFAULT_STEPS = 500
 """Horizon when neither steps nor epochs are given: long enough for a small network to converge, short enough to wait for."""
 
-MOST_RUNS = 20_000
-"""Runs of a grid: a study of more is a slip of the pen, and would take minutes to say that it does not fit the disk."""
-
 MOST_STEPS = 10**9
-"""Horizon [optimizer steps] at most, for the same reason."""
+"""Horizon [optimizer steps] at most: more is a slip of the pen, and would take minutes to say that it does not fit the disk."""
 
-NUMBERS = ("batch_size", "steps", "epochs", "momentum", "beta1", "beta2", "eps", "weight_decay", "clip")
+NUMBERS = ("batch_size", "steps", "epochs", "momentum", "beta1", "beta2", "eps", "weight_decay", "clip", "clip_value")
 """Options that a second axis can vary, besides the hyperparameters that are written in brackets."""
 
 HYPERPARAMETERS = ("momentum", "nesterov", "beta1", "beta2", "eps", "weight_decay")
@@ -66,6 +61,7 @@ class StudySpec(BaseModel):
         controller: Closed loop that multiplies the schedule, such as ``plateau(patience=3)``.
         scheduled: Schedules of hyperparameters, multiples of their own values, such as ``{"momentum": "linear(to=0.5)"}``.
         clip: Global gradient norm to clip at.
+        clip_value: Size that every entry of the gradient is cut off at; not together with ``clip``.
         grid: A second axis: ``KEY=LOW:HIGH:N`` or ``KEY=V,V,…``, a whole sweep for each value.
         tolerance: How much worse than the best, relative to its loss, still counts as as good.
         target: Training loss whose first crossing is counted in steps.
@@ -95,6 +91,7 @@ class StudySpec(BaseModel):
     controller: str | None = None
     scheduled: dict[str, str] = {}
     clip: float | None = None
+    clip_value: float | None = None
     grid: str | None = None
     precision: float | None = None
     budget: int | None = None
@@ -147,46 +144,11 @@ class StudySpec(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
-        for name in ("seeds", "steps", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"needs {name} >= 1, got {value}: pass a positive whole number")
-        if self.epochs is not None and not self.epochs > 0:
-            raise ValueError(f"needs epochs > 0, got {self.epochs}: pass a positive number")
-        if self.steps is not None and self.epochs is not None:
-            raise ValueError(f"got both steps = {self.steps} and epochs = {self.epochs}: pass one of them")
-        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise ValueError(f"needs tolerance >= 0, got {self.tolerance}: 0.02 means 2 %")
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"needs clip > 0, got {self.clip}: leave it out to train without clipping")
-        if len(self.lrs) * self.seeds > MOST_RUNS:
-            raise ValueError(
-                f"needs at most {MOST_RUNS} runs, got {len(self.lrs)} learning rates × {self.seeds} seeds: lower one of them"
-            )
-        self._check_precision()
+        check_amounts(self)
+        check_precision(self)
         self.rule()
         self.along()
         return self
-
-    def _check_precision(self) -> None:
-        if self.precision is None:
-            if self.budget is not None:
-                raise ValueError(f"got budget = {self.budget} without a precision: pass one in decades, such as 0.2")
-            return
-        if not 0.01 <= self.precision <= 2:
-            raise ValueError(
-                f"needs 0.01 <= precision <= 2, got {self.precision}: it is a width in decades, such as 0.2"
-            )
-        if self.seeds < FEWEST_SEEDS:
-            raise ValueError(
-                f"a precision needs seeds >= {FEWEST_SEEDS}, got {self.seeds}: pass 10, most of which are spared"
-            )
-        first = FIRST_SEEDS * len(self.lrs)
-        if self.budget is not None and self.budget < first:
-            raise ValueError(
-                f"needs budget >= {first}, {FIRST_SEEDS} runs for each learning rate of the first grid, got {self.budget}: "
-                "raise it, or pass a coarser --lr"
-            )
 
     @property
     def lrs(self) -> list[float]:
