@@ -106,3 +106,9 @@ def test_no_run_is_asked_for_twice_and_seeds_have_no_gaps(search):
     assert len(asked) == len(set(asked)) == len(table.hashes)
     for row in table.ran:
         assert row[: row.sum()].all()
+
+
+def test_a_best_at_the_end_of_what_may_be_tried_gets_three_seeds_and_no_more(search):
+    table, _ = search(Aim(("train_loss",), 0.1, 10), lrs=np.geomspace(1e-9, 1e-8, 4))
+    assert standing(table, "train_loss", OPTIONS).optimum.at_end is not None
+    assert len(table.seeds) == 3

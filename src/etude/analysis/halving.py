@@ -173,7 +173,10 @@ def _more_seeds(table: SweepTable, options: SweepOptions, aim: Aim, target: int)
         found = standing(table, metric, options)
         lag = bool((found.counts[found.rival] < level).any())
         enough = level if lag else target
-        if found.optimum.at_end is not None or not (lag or width(found.optimum) > aim.precision):
+        if found.optimum.at_end is not None:
+            # No further seed moves a best out of the end of what may be tried; three say that it is no accident.
+            enough = min(enough, FEWEST_SEEDS)
+        elif not lag and width(found.optimum) <= aim.precision:
             continue
         lrs = table.lrs[found.rival & (found.counts < enough)]
         if len(lrs):

@@ -19,7 +19,7 @@ FRESH_SEEDS = 5
 """Enough for a t-interval that is no wider than four standard errors."""
 
 CHOICES = ("recommended_lr", "best_lr_validation")
-"""Findings whose learning rate the reader will use."""
+"""Findings whose learning rate the reader will use, the first of them that has one."""
 
 
 def fresh_runs(etude: Etude, spec: StudySpec, sweep: Sweep, findings: Sequence[Finding]) -> list[RunSpec]:
@@ -27,10 +27,11 @@ def fresh_runs(etude: Etude, spec: StudySpec, sweep: Sweep, findings: Sequence[F
 
     The lowest of many noisy means is lower than it would be again, because luck helped to choose it.
     """
-    chosen = [found.estimate for found in findings if found.name in CHOICES and found.estimate is not None]
-    if etude.aim is None or not chosen:
+    estimates = {found.name: found.estimate for found in findings}
+    chosen = next((lr for name in CHOICES if (lr := estimates.get(name)) is not None), None)
+    if etude.aim is None or chosen is None:
         return []
-    return [replace(sweep.arm.base, peak_lr=chosen[0], seed=spec.seeds + i) for i in range(FRESH_SEEDS)]
+    return [replace(sweep.arm.base, peak_lr=chosen, seed=spec.seeds + i) for i in range(FRESH_SEEDS)]
 
 
 def fresh_finding(etude: Etude, sweep: Sweep, runs: Sequence[tuple[RunSpec, Trace]]) -> Finding:

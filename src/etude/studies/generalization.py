@@ -35,7 +35,7 @@ from etude.training.measures.sharpness import Sharpness
 def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     """The findings on held-out data, by which a learning rate is recommended here; then those on the training data."""
     (sweep,) = sweeps
-    table, options = sweep.table, sweep.options
+    table, options = sweep.table.comparable(), sweep.options
     best, *others = generalization_findings(table, options)
     recommended = recommended_lr(table, read_sweep(table, "validation_loss", options), options)
     on_training = [f for f in convergence_findings(table, options) if f.name != recommended.name]
