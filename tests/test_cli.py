@@ -333,7 +333,7 @@ def test_every_command_has_help(etude_says, words):
 def test_the_etudes_are_listed_with_their_questions(etude_says):
     code, out, err = etude_says("list")
     assert (code, err) == (0, "")
-    names = "descent convergence generalization decay adaptive warmup updates gradients clinic"
+    names = "descent convergence generalization decay adaptive warmup updates gradients find clinic"
     assert " ".join(line.split()[0] for line in out.splitlines()) == names
     assert all(line.endswith("?") for line in out.splitlines())
 
