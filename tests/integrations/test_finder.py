@@ -259,6 +259,15 @@ def test_ones_own_evaluation_decides_where_it_is_given() -> None:
     assert answer.lr == pytest.approx(best, rel=0.3)
 
 
+def test_with_ones_own_evaluation_the_edge_is_where_it_leaves_what_it_was_before_training() -> None:
+    model = Bowl()
+    optimizer = SGD(model.parameters(), lr=1.0)
+    step = step_of(model, optimizer, model)
+    below, beyond = etude.find(model, optimizer, step, reset=lambda: None, evaluate=model, budget=500).edge
+    assert below <= 2 / CURVATURE <= beyond
+    assert beyond / below < 1.4
+
+
 def test_ctrl_c_while_the_state_is_given_back_waits_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Bowl()
     optimizer = SGD(model.parameters(), lr=0.1)

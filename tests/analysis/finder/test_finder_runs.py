@@ -1,5 +1,7 @@
 """What short runs say of the best learning rate and of the edge, on curves that are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,3 +99,29 @@ def test_the_expected_regret_grows_with_the_interval() -> None:
     near, far = (conclude(runs, best, None, horizon, paired=True) for horizon in (STEPS, 1000 * STEPS))
     assert 0 < near.regret < far.regret
     assert (near.confidence, far.confidence) == ("medium", "low")
+
+
+def test_evaluations_that_differ_from_order_to_order_widen_the_interval() -> None:
+    def judged(scatter: float) -> list[ShortRun]:
+        runs = [replace(r, judged=r.value) for r in valley(0.1)]
+        signs = {1: 1, 2: -1}
+        return [
+            *runs,
+            *(
+                replace(r, order=o, judged=r.value + s * scatter * (r.lr > 0.1))
+                for o, s in signs.items()
+                for r in runs[3:6]
+            ),
+        ]
+
+    calm, noisy = (find_best(judged(scatter), base=1.0) for scatter in (0.0, 0.05))
+    assert calm.error == pytest.approx(0.0, abs=1e-12)
+    assert noisy.error == pytest.approx(0.05 / np.sqrt(3) / 2)  # one of the two differences scatters
+    assert noisy.low < calm.low
+    assert noisy.high > calm.high
+
+
+def test_runs_near_the_edge_do_not_make_the_best_one_better_known() -> None:
+    near_the_edge = [run(float(lr), np.inf) for lr in np.geomspace(0.9, 1.0, 8)]
+    flat = [run(float(lr), 0.1 if lr == 0.1 else 0.9) for lr in (0.05, 0.1, 0.2)]
+    assert find_best([*flat, *near_the_edge], base=1.0).high == pytest.approx(find_best(flat, base=1.0).high)

@@ -14,7 +14,7 @@ from etude.core.trace import Array
 TAIL = 4  # a run is judged by its last quarter
 _LIKE_BEST = 0.03
 _SOUND = 0.1
-_GRID_ERROR = 0.25  # of a gap: a curve is a parabola only nearly
+_GRID_ERROR = 0.25  # of a gap beside the best one: a curve is a parabola only nearly
 _ROUNDING = 1e-7  # relative; float32 losses are no more exact
 
 Indices = NDArray[np.intp]
@@ -109,7 +109,7 @@ def find_best(runs: Sequence[ShortRun], base: float) -> Best:
     spread = float(np.ptp(known)) if len(known) > 1 else None
     if spread is not None:
         low, high = min(low, *known), max(high, *known)
-    grid = _GRID_ERROR * float(np.diff(x).min()) if len(x) > 1 else 0.0
+    grid = _GRID_ERROR * float(np.diff(x[max(i - 1, 0) : i + 2]).max()) if len(x) > 1 else 0.0
     return Best(
         lr=float(10**vertex),
         low=float(10 ** min(low, vertex - grid)),
@@ -179,12 +179,26 @@ def _alone(runs: Sequence[ShortRun], order: int, lrs: Array) -> float | None:
 
 
 def _error(runs: Sequence[ShortRun], lrs: Array) -> float:
-    """Standard error of the difference between neighbours: over steps of the last quarter, half as many counted as free."""
+    """Standard error of the difference between neighbours.
+
+    Over steps of the last quarter, half as many counted as free; where evaluations judge, over the orders of the batches.
+    """
+    near = [run for run in runs if run.lr in lrs and np.isfinite(run.value)]
+    near.sort(key=lambda run: (run.order, run.lr))
+    pairs = [(one, other) for one, other in pairwise(near) if one.order == other.order]
+    if any(run.judged is not None for run in near):
+        return _error_over_orders(pairs)
     errors = []
-    for order in {run.order for run in runs}:
-        near = [run for run in runs if run.order == order and run.lr in lrs and run.finished and run.judged is None]
-        near.sort(key=lambda run: run.lr)
-        for one, other in pairwise(near):
-            tail = (one.losses - other.losses)[-max(one.planned // TAIL, 1) :]
-            errors.append(float(tail.std() / np.sqrt(max(len(tail) / 2, 1))))
+    for one, other in pairs:
+        tail = (one.losses - other.losses)[-max(one.planned // TAIL, 1) :]
+        errors.append(float(tail.std() / np.sqrt(max(len(tail) / 2, 1))))
+    return float(np.mean(errors)) if errors else 0.0
+
+
+def _error_over_orders(pairs: Sequence[tuple[ShortRun, ShortRun]]) -> float:
+    """Standard error of the mean difference between the same two learning rates; 0 where none has a second order."""
+    steps: dict[tuple[float, float], list[float]] = {}
+    for one, other in pairs:
+        steps.setdefault((one.lr, other.lr), []).append(other.value - one.value)
+    errors = [float(np.std(own, ddof=1) / np.sqrt(len(own))) for own in steps.values() if len(own) > 1]
     return float(np.mean(errors)) if errors else 0.0

@@ -110,6 +110,8 @@ def search(stage: Stage, plan: Lengths, schedule: Schedule | None = None) -> Sea
 
 def _confirm(found: Search, stage: Stage, plan: Lengths, schedule: Schedule | None) -> None:
     reading, limits = found.reading, (RAMP_FROM, RAMP_TO)
+    _, judged = stage.run(np.empty(0), 0, lambda _: False)  # the state that all runs start from
+    before = reading.base if judged is None else judged
     shapes = {steps: multipliers(schedule, steps) for steps in (plan.scout, plan.confirm)}
 
     def run(lr: float, steps: int, order: int = 0) -> ShortRun:
@@ -127,10 +129,10 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, schedule: Schedule | No
     left = (plan.budget - stage.steps) // plan.confirm
     found.runs = bracket(lambda lr: run(lr, plan.confirm), begin, _GAP, limits, max(left - _FOR_EDGE, 3))
     _repeat(found, stage, plan, run, _FOR_EDGE)
-    _seek_edge(found, stage, plan, run)
+    _seek_edge(found, stage, plan, run, before)
     _repeat(found, stage, plan, run, 0)
     if any(r.finished for r in found.runs):
-        found.best = _closed(find_best(found.runs, _start(found.runs, reading)), found.scouts)
+        found.best = _closed(find_best(found.runs, before), found.scouts)
     found.objection = _objection(found, limits)
 
 
@@ -173,7 +175,9 @@ def _repeat(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, in
         found.runs.append(run(missing[0], plan.confirm, missing[1]))
 
 
-def _seek_edge(found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int], ShortRun]) -> None:
+def _seek_edge(
+    found: Search, stage: Stage, plan: Lengths, run: Callable[[float, int], ShortRun], before: float
+) -> None:
     """Halve the gap between the largest sound learning rate and the smallest beyond the edge, as far as the budget goes."""
     finished = [r for r in found.runs if r.finished]
     if not finished:
@@ -182,7 +186,7 @@ def _seek_edge(found: Search, stage: Stage, plan: Lengths, run: Callable[[float,
     while True:
         # What explodes in a scout's few steps does so in more of the same steps.
         first = [*(r for r in found.runs if r.order == 0), *(s for s in found.scouts if not s.finished)]
-        found.edge = edge_of(first, _start(first, found.reading), best)
+        found.edge = edge_of(first, before, best)
         below, beyond = found.edge
         if below is None or stage.steps + plan.confirm > plan.budget:
             return
@@ -220,13 +224,6 @@ def _objection(found: Search, limits: tuple[float, float]) -> Message | None:
         end = "above" if best.lr >= max(r.lr for r in found.runs) / 1.01 else "below"
         return Message(f"find.open_{end}", {"lr": best.lr, "limit": limits[1] if end == "above" else limits[0]})
     return None
-
-
-def _start(runs: list[ShortRun], reading: RampReading) -> float:
-    """Level that the runs began at: of the user's evaluation nothing is known but its largest finite value."""
-    if runs[0].judged is None:
-        return reading.base
-    return max((r.value for r in runs if np.isfinite(r.value)), default=reading.base)
 
 
 def _of_least_value(runs: list[ShortRun]) -> ShortRun:
