@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from etude.core.errors import SpecError
 from etude.studies.grids import parse_grid
-from etude.studies.spec import StudySpec, make_spec, read_toml
+from etude.studies.options_file import read_toml
+from etude.studies.spec import StudySpec, make_spec
 from etude.studies.stored import read_stored
 from etude.studies.study import Study
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from etude.studies.spec import make_spec, read_toml
+from etude.studies.options_file import read_toml
+from etude.studies.spec import make_spec
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

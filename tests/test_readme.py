@@ -13,7 +13,8 @@ from etude.cli import app
 from etude.core.message import Message
 from etude.report.catalogue import say
 from etude.studies.grids import parse_grid
-from etude.studies.spec import make_spec, read_toml
+from etude.studies.options_file import read_toml
+from etude.studies.spec import make_spec
 from etude.studies.study import Study
 
 ROOT = Path(__file__).parent.parent

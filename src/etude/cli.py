@@ -146,7 +146,7 @@ def run(
 ) -> None:
     """Run an étude, or go on with it where it stopped; then print its answer."""
     from etude.report.progress import ProgressLine
-    from etude.studies.spec import read_toml
+    from etude.studies.options_file import read_toml
     from etude.studies.study import Study
 
     given = {name: value for name, value in locals().items() if name in _OPTIONS and value is not None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -237,17 +236,3 @@ def make_spec(options: dict[str, Any]) -> StudySpec:
         return StudySpec.model_validate(options)
     except ValidationError as error:
         raise SpecError("; ".join(sentence(e, StudySpec.model_fields) for e in error.errors())) from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The options in a TOML file.
-
-    Raises:
-        SpecError: When there is no such file or it is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"cannot read {path} ({error.strerror}): check the path given to --spec") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} is no TOML ({error}): correct it there") from None
