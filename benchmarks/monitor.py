@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import comb
 from statistics import median
 
 import torch
@@ -15,8 +16,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from etude.integrations.monitor import Monitor
 
-TURN, TURNS = 32, 8  # steps at a time, and how often each loop has its turn in a round
-SETTLE = 200  # steps until the cadence has adapted
+TURN, TURNS = 16, 16  # steps at a time, and how often each loop has its turn in a round
+SETTLE = 300  # steps until the cadence has adapted
+
+Seconds = tuple[float, float]  # of this thread, and on the wall
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,20 @@ def loops() -> tuple[Loop, ...]:
 
 
 def compare_monitor(rounds: int) -> None:
-    """Print what the default measures cost, in process time, beyond the loop without them."""
+    """Print what the default measures cost beyond the loop without them, in time of this thread and on the wall."""
     for loop in loops():
         with tempfile.TemporaryDirectory() as folder:
             taken, monitor = measured(loop, folder, rounds)
-        ratios = [own / bare - 1 for bare, own in taken]
-        step = median(bare for bare, _ in taken) / (TURN * TURNS)
+        thread, wall = ([own[i] / bare[i] - 1 for bare, own in taken] for i in range(2))
+        step = median(bare[0] for bare, _ in taken) / (TURN * TURNS)
         print(
-            f"monitor, {loop.name}: {median(ratios):.1%} of a step of {1e3 * step:.1f} ms "
-            f"({min(ratios):.1%}-{max(ratios):.1%}), layers every {monitor.every} steps  aim {loop.aim:.0%}"
+            f"monitor, {loop.name}: {_with_interval(thread)} of a step of {1e3 * step:.1f} ms, "
+            f"wall {_with_interval(wall)}; layers every {monitor.every} steps  aim {loop.aim:.0%}"
         )
 
 
-def measured(loop: Loop, folder: str, rounds: int) -> tuple[list[tuple[float, float]], Monitor]:
-    """Process time without and with a monitor, round by round, and the monitor."""
+def measured(loop: Loop, folder: str, rounds: int) -> tuple[list[tuple[Seconds, Seconds]], Monitor]:
+    """Seconds without and with a monitor, round by round, and the monitor."""
     watched, bare = loop.model(), loop.model()
     optimizer = loop.optimizer(watched)
     with Monitor(watched, optimizer, f"{folder}/run") as monitor:
@@ -80,14 +83,29 @@ def measured(loop: Loop, folder: str, rounds: int) -> tuple[list[tuple[float, fl
         with_monitor(SETTLE)
         taken = []
         for _ in range(rounds):
-            seconds = [0.0, 0.0]
-            for _ in range(TURNS):
-                for i, run in enumerate((without, with_monitor)):
-                    began = time.process_time()
-                    run(TURN)
-                    seconds[i] += time.process_time() - began
-            taken.append((seconds[0], seconds[1]))
+            seconds = [[0.0, 0.0], [0.0, 0.0]]
+            for turn in range(TURNS):
+                for i in (0, 1) if turn % 2 else (1, 0):
+                    began = time.thread_time(), time.perf_counter()
+                    (without, with_monitor)[i](TURN)
+                    seconds[i][0] += time.thread_time() - began[0]
+                    seconds[i][1] += time.perf_counter() - began[1]
+            taken.append(((seconds[0][0], seconds[0][1]), (seconds[1][0], seconds[1][1])))
     return taken, monitor
+
+
+def interval_of_median(values: list[float]) -> tuple[float, float]:
+    """The narrowest two of the sorted values that hold the median at 95 %, or the outermost from fewer than six."""
+    ordered, count = sorted(values), len(values)
+    cut = 0
+    while 2 * sum(comb(count, i) for i in range(cut + 2)) / 2**count <= 0.05:
+        cut += 1
+    return ordered[cut], ordered[-1 - cut]
+
+
+def _with_interval(values: list[float]) -> str:
+    low, high = interval_of_median(values)
+    return f"{median(values):.1%} ({low:.1%} to {high:.1%})"
 
 
 def _cnn() -> nn.Module:

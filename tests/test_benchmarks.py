@@ -75,5 +75,6 @@ def test_what_the_monitor_costs_is_measured_on_both_loops(monkeypatch: pytest.Mo
     taken, watched = monitor.measured(small, str(tmp_path), 3)
     for name in ("monitor", "jobs", "timing"):
         sys.modules.pop(name, None)
-    assert np.shape(taken) == (3, 2)
+    assert np.shape(taken) == (3, 2, 2)
+    assert monitor.interval_of_median([float(i) for i in range(9)]) == (1.0, 7.0)
     assert watched.steps == 4 + 3 * 2 * 2

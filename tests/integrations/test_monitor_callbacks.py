@@ -157,6 +157,7 @@ def test_transformers_steps_are_seen_with_the_models_own_loss(items, stand_in, t
     assert recording.facts["horizon"] == 3
     np.testing.assert_allclose(recording.tables["steps"]["loss"], np.reshape(losses, (3, 2)).mean(1), rtol=1e-6)
     assert set(recording.tables["evaluations"]) == {"step", "validation_loss"}
+    assert (recording.tables["readings"]["delta_rms/net"] > 0).any()
     assert not model._forward_hooks
 
 
@@ -212,6 +213,7 @@ def test_a_real_lightning_trainer_is_watched_and_not_changed(tmp_path):
     recording = read_recording(tmp_path / "run")
     assert len(recording.tables["steps"]["loss"]) == recording.facts["horizon"] == 8
     assert (recording.tables["layers"]["clip_factor"] < 1).any()
+    assert (recording.tables["readings"]["delta_rms/net"] > 0).any()
     assert recording.tables["steps"]["loss"].min() > 0.4
 
 
@@ -245,4 +247,5 @@ def test_a_real_trainer_of_transformers_is_watched_and_not_changed(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(watched, fit([]), strict=True))
     recording = read_recording(tmp_path / "run")
     assert len(recording.tables["steps"]["loss"]) == recording.facts["horizon"] == 4
+    assert (recording.tables["readings"]["delta_rms/net"] > 0).any()
     assert recording.tables["steps"]["loss"].min() > 0.4

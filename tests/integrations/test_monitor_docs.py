@@ -21,7 +21,7 @@ def test_every_example_of_the_page_runs(tmp_path, monkeypatch, etude_says):
     session: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "docs/monitor.md", "exec"), session)
-    for name, steps in (("first", 200), ("clipped", 20), ("accumulated", 20), ("two", 20)):
+    for name, steps in (("first", 200), ("probed", 100), ("clipped", 20), ("accumulated", 20), ("two", 20)):
         tables = read_recording(tmp_path / "runs" / name).tables
         assert len(tables["steps"]["loss"]) == steps
         assert tables["steps"]["skipped"].sum() == 0
@@ -37,8 +37,11 @@ def test_every_example_of_the_page_runs(tmp_path, monkeypatch, etude_says):
 
 def test_the_table_names_every_column_that_is_recorded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(blocks("python")[0], "docs/monitor.md", "exec"), {})
-    tables = read_recording(tmp_path / "runs" / "first").tables
-    recorded = {name.split("/")[0] for table in ("steps", "layers", "angles") for name in tables[table]}
+    session: dict[str, object] = {}
+    for block in blocks("python")[:2]:
+        exec(compile(block, "docs/monitor.md", "exec"), session)
+    tables = read_recording(tmp_path / "runs" / "probed").tables
+    recorded = {name.split("/")[0] for table in ("steps", "layers", "angles", "readings") for name in tables[table]}
+    assert {"dead", "delta_rms", "probe_slope"} <= recorded
     table = "".join(line for line in PAGE.splitlines() if line.startswith("| `"))
-    assert recorded - {"step", "skipped"} == {name for name in recorded if f"`{name}`" in table}
+    assert recorded - {"step", "skipped"} == {name for name in recorded if f"`{name}`" in table or f"`{name}/" in table}

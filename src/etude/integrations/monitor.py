@@ -38,9 +38,14 @@ class Monitor:
     - ``clip_factor``, what clipping multiplied the gradient by;
     - at the step after, ``alignment``: the cosine of its gradient and −Δw, of the first optimizer.
 
-    The training is not changed by a bit: the monitor reads through the hooks that torch calls around every step, writes into no
-    tensor of the training, and draws no random number. k adapts so that the monitor takes at most ``budget`` of the time, and
-    a tenth of a second in all beyond that; on a GPU that is the time of the Python process, which also queues the kernels.
+    More seldom it reads what the measures of a lane read: dead and saturated units, and the size of signals and gradients by
+    depth, in the passes that the training makes (``dead/LAYER``, ``delta_rms/LAYER`` …); both parts of the noise scale, where
+    gradients are accumulated; with a ``probe``, slope and curvature of the loss along an update, and the sharpness.
+
+    The training is not changed by a bit: the monitor reads through hooks that torch calls, writes into no tensor of the
+    training, and draws no random number. All cadences adapt so that the monitor takes at most ``budget`` of the time, and half
+    a second in all beyond that; on a GPU that is the time of the Python process, which also queues the kernels. Inside of
+    compiled models nothing is read.
 
     The gradient is read as the optimizer gets it, so after clipping; what ``clip_grad_norm_`` returns, given to ``step``, or a
     call of ``gradients()`` before clipping, tells of the one before. Several updates between two calls (of a critic, say) are
@@ -60,12 +65,14 @@ class Monitor:
         clip_norm: Global gradient norm that the loop clips at.
         planned_lr: η that is meant to be applied at each step, to be held against the one that is.
         budget: Share of the training's time that the monitor may take; 2 % is hardly noticed.
-        every: k, if it shall stay the same, as for runs that are to be compared step by step.
+        every: k, if it shall stay the same, as for runs that are to be compared step by step; readings then come at every 16th
+            look.
+        probe: Computes the loss of a batch that it holds, without a backward pass, such as ``lambda: loss_fn(model(x), y)``.
         tensorboard: Whether to write what is recorded for TensorBoard as well.
         first_step: Step at which a training goes on from a checkpoint, and its recording in ``out`` with it.
 
     Raises:
-        SpecError: When an argument is out of its range.
+        SpecError: When an argument is out of its range, or the probe gives no number or another each time.
         UserError: When the folder holds something else, or the recording of another training.
         LockedError: When another process records there.
 

@@ -61,6 +61,7 @@ class Pace:
         self._looks: deque[float] = deque(maxlen=_REMEMBERED)
         self._others: deque[float] = deque(maxlen=_REMEMBERED)
         self._norm: deque[float] = deque(maxlen=_REMEMBERED)
+        self._warm: deque[float] = deque(maxlen=_REMEMBERED)
         self._looked = 0
 
     @property
@@ -104,21 +105,25 @@ class Pace:
             self._looked += 1
             if self._looked > 1:
                 self._looks.append(own)
-                self._norm.append(norm)
+                self._warm.append(norm)
         elif followed and self._looks:
             self._looks[-1] += own
         else:
             self._others.append(own)
+            if norm:
+                self._norm.append(norm)
         if (looked or followed) and len(self._looks) >= _TRUSTED and self._looking_seconds > GRACE_SECONDS:
             self._decide()
 
     def _decide(self) -> None:
         step = median(self._steps)
-        self.norms = median(self._norm) <= _NORM_SHARE * self.budget * step
+        # At a look the gradients lie in the cache already, where reading them takes a fraction of the time.
+        norm = median(self._norm or self._warm)
+        self.norms = norm <= _NORM_SHARE * self.budget * step
         if self.fixed:
             return
         # While every step is a look, what the others take is not known: the gradient's length, or little.
-        always = median(self._others) if self._others else median(self._norm) * self.norms
+        always = median(self._others) if self._others else norm * self.norms
         room = max(self.budget * step - always, _LEAST_SHARE * self.budget * step)
         self.every = min(power_of_two((median(self._looks) - always) / room), MOST_STEPS_APART)
 

@@ -141,6 +141,7 @@ class Readings:
         if self._inside.open:
             self._inside.end()
             self._keep(self._began, self._row)
+            self._first = False
 
     def _take_inside(self, step: int, trained: float, norm: Number | None) -> None:
         """Go on with the reading that is open, or end it when it has seen enough or is no longer paid for."""
