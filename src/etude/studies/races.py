@@ -12,7 +12,7 @@ import numpy as np
 
 from etude.analysis.options import SweepOptions
 from etude.analysis.planning import Plan
-from etude.analysis.race.cliques import cliques
+from etude.analysis.race.cliques import cliques, unbeaten
 from etude.analysis.race.forgiveness import Forgiveness
 from etude.analysis.race.pace import Paces
 from etude.analysis.race.pairs import Pair
@@ -42,20 +42,13 @@ def labels_of(sweeps: Sequence[Sweep]) -> dict[str, Text]:
     return {sweep.arm.name: sweep.arm.label for sweep in sweeps}
 
 
-def winners(arms: Sequence[TunedArm], pairs: Sequence[Pair]) -> list[str]:
-    """The best arm, and those that the seeds do not tell from it; by their mean loss."""
-    order = sorted(arms, key=lambda arm: arm.mean)
-    beaten = {pair.second for pair in pairs if pair.resolved and pair.first == order[0].name}
-    return [arm.name for arm in order if arm.name not in beaten]
-
-
 def contest_figure(
     arms: Sequence[TunedArm], pairs: Sequence[Pair], labels: Labels, options: SweepOptions
 ) -> RaceFigure:
     """The critical-difference figure: every arm at its own tuned peak, bars joining what the seeds do not tell apart."""
     place = {arm.name: i for i, arm in enumerate(arms)}
     level = {arm.name: arm.mean for arm in arms}
-    won = winners(arms, pairs)
+    won = unbeaten(level, pairs)
     return RaceFigure(
         id="contest",
         title=Message("race.contest.title"),

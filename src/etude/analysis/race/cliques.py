@@ -33,6 +33,18 @@ def cliques(means: Mapping[str, float], pairs: Sequence[Pair]) -> list[tuple[str
     return sorted((group for group in found if len(group) > 1), key=lambda group: [place[name] for name in group])
 
 
+def unbeaten(means: Mapping[str, float], pairs: Sequence[Pair]) -> list[str]:
+    """The best arm and those that are not told from it, by their means.
+
+    Example:
+        >>> unbeaten({"a": 1.0, "b": 2.0, "c": 3.0}, [Pair("a", "c", 2.0, (1.0, 3.0), 0.01, 0.03, resolved=True)])
+        ['a', 'b']
+    """
+    order = sorted(means, key=lambda name: means[name])
+    beaten = {pair.second for pair in pairs if pair.resolved and pair.first == order[0]}
+    return [name for name in order if name not in beaten]
+
+
 def _maximal(group: set[str], more: set[str], seen: set[str], alike: Mapping[str, set[str]]) -> list[set[str]]:
     """Groups that contain ``group``, grow by ``more``, and have no member in ``seen`` (Bron & Kerbosch, 1973)."""
     if not more and not seen:

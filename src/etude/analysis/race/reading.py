@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from etude.analysis.options import SweepOptions
+from etude.analysis.race.cliques import unbeaten
 from etude.analysis.race.forgiveness import Forgiveness, forgiveness
 from etude.analysis.race.pace import Paces, paces
 from etude.analysis.race.pairs import Pair, compare
@@ -48,8 +49,8 @@ class Race:
     @cached_property
     def tied(self) -> tuple[TunedArm, ...]:
         """The other arms that cannot be told from the best, the lowest mean loss first."""
-        beaten = {pair.second for pair in self.pairs if pair.resolved and pair.first == self.best.name}
-        return tuple(arm for arm in self.ranked[1:] if arm.name not in beaten)
+        level = unbeaten({arm.name: arm.mean for arm in self.arms}, self.pairs)
+        return tuple(arm for arm in self.ranked[1:] if arm.name in level)
 
     @cached_property
     def prices(self) -> Prices:
