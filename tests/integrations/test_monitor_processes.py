@@ -51,7 +51,10 @@ def test_a_kill_loses_nothing_that_was_flushed(tmp_path):
 
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
+    # The buffer is one that data-parallel training would send to all ranks at a forward pass.
+    net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
+    net[1].register_buffer("spare", torch.zeros(3))
+    return net
 
 
 def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,7 +64,12 @@ def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def train(net: nn.Module, out: str, part: slice, steps: int = 4) -> None:
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
-    with Monitor(net, optimizer, out, every=2) as monitor:
+
+    def probe() -> torch.Tensor:
+        return nn.functional.cross_entropy(net(batch(99)[0]), batch(99)[1])
+
+    whole = not hasattr(next(net.parameters()), "full_tensor")  # a sharded model takes no probe
+    with Monitor(net, optimizer, out, every=2, probe=probe if whole else None) as monitor:
         for t in range(steps):
             optimizer.zero_grad()
             x, y = batch(t)
@@ -100,6 +108,12 @@ def test_two_ranks_record_what_one_process_does_with_the_whole_batch(sharded, tm
     for name, values in alone.tables["layers"].items():
         np.testing.assert_allclose(both.tables["layers"][name], values, rtol=2e-4, err_msg=name)
     np.testing.assert_allclose(both.tables["angles"]["alignment"], alone.tables["angles"]["alignment"], atol=1e-4)
+    seen = both.tables["readings"]
+    assert {"activation_rms/0", "delta_rms/2"} <= set(seen)
+    if not sharded:  # the probe is asked by rank 0 alone, of the model that both have
+        np.testing.assert_allclose(
+            seen["probe_slope"], alone.tables["readings"]["probe_slope"], rtol=1e-3, equal_nan=True
+        )
     first = nn.functional.cross_entropy(network()(batch(0)[0][:8]), batch(0)[1][:8])
     assert both.tables["steps"]["loss"][0] == pytest.approx(first.item(), rel=1e-6)
 
