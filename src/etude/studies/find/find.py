@@ -131,7 +131,7 @@ def _cost(
         Message(f"find_study.{name}.{kind}", values),
         100 * worst.mean,
         (100 * worst.interval[0], 100 * worst.interval[1]),
-        "% of the attainable descent",
+        "percent of descent",
         plain(details),
         runs,
     )
@@ -169,7 +169,7 @@ def _ramp_length(reading: Reading, options: SweepOptions, runs: tuple[str, ...])
         Message(f"find_study.ramp_length.{kind}", values),
         factor,
         (low, high),
-        "factor",
+        "times",
         plain({r: [10 ** float(v) for v in shift] for r, shift in moved.items()}),
         runs,
     )
