@@ -551,7 +551,7 @@ def test_the_command_in_the_report_makes_the_same_study(tmp_path, etude_says, mo
 
     made = []
     monkeypatch.setattr(study.Study, "run", lambda self, **_: made.append(self) or study.Answer(self.folder))
-    monkeypatch.setattr("etude.cli._print", lambda *_, **__: None)
+    monkeypatch.setattr("etude.cli.study.print_answer", lambda *_, **__: None)
     spec = make_spec({"etude": "convergence"} | options)
     words = shlex.split(spec.command(tmp_path / "a folder"))
     assert words[0] == "etude"
