@@ -54,7 +54,7 @@ POINTS = 12
 """Evaluations of a run."""
 SELDOM = 4
 """Every so many evaluations, units are counted and gradient noise is measured."""
-FORK_AT, FORK_STEPS, FORK_REPEATS = 1 / 3, 1 / 8, 3
+FORK_AT, FORK_STEPS, FORK_REPEATS = 1 / 3, 1 / 8, 4
 """Where copies part, and for how many steps they go on, as shares of the horizon. A third of the way η is still high in every
 schedule, and whoever asks early saves the rest of the run."""
 

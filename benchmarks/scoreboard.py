@@ -37,6 +37,8 @@ FACTS = {
 }
 """Planted faults that always count. The others count where the run does worse than its twin: a short task may forgive a long
 warm-up, and a gated unit an input that is a hundred times too large."""
+UNHEALED = {Fault.PLATEAU, Fault.EDGE, Fault.OVERFITTING}
+"""Planted faults whose remedy cannot give the result of the twin, which has other data, or which need none."""
 ROUNDS = 3
 """Times a remedy may be followed by the next diagnosis's."""
 
@@ -48,14 +50,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=("development", "held-out"), default="held-out")
     parser.add_argument("--seeds", type=int, default=5, help="replicates of the sweeps")
-    parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults and of the remedies")
-    parser.add_argument("--worlds", help="only these of the half, and no faults that need a network of their own")
+    parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults")
+    parser.add_argument("--remedies", type=int, default=1, help="replicates of the sweeps whose remedies are followed")
+    parser.add_argument("--worlds", help="only these of the half; special: the faults that need a network of their own")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to keep what was said of every run, as it comes")
+    parser.add_argument("--read", type=Path, nargs="+", help="run nothing; print the tables of what was kept")
     options = parser.parse_args()
+    if options.read:
+        kept = [Score(**score) for path in options.read for score in json.loads(path.read_text())]
+        print(report(kept))
+        return
     began = time.monotonic()
     chosen = options.worlds.split(",") if options.worlds else None
-    jobs = jobs_of(options.half, options.seeds, options.planted, chosen)
+    jobs = jobs_of(options.half, options.seeds, options.planted, options.remedies, chosen)
     scores: list[Score] = []
     for done, (_, found) in enumerate(run_jobs(_work, jobs, options.workers), start=1):
         scores += found
@@ -65,13 +73,13 @@ def main() -> None:
     print("\n" + report(scores))
 
 
-def jobs_of(half: Half, seeds: int, plants: int, chosen: Sequence[str] | None = None) -> list[Job]:
+def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[str] | None = None) -> list[Job]:
     """Everything to be run, seed by seed: sweeps, and planted faults world by world."""
     here = [world for world in worlds(half) if chosen is None or world.name in chosen]
-    own: list[World | None] = [*here, None] if chosen is None else [*here]
+    own: list[World | None] = [*here, None] if chosen is None or "special" in chosen else [*here]
     jobs: list[Job] = []
     for seed in range(max(seeds, plants)):
-        jobs += [partial(score_sweeps, world, seed, remedies=seed < plants) for world in here if seed < seeds]
+        jobs += [partial(score_sweeps, world, seed, remedies=seed < treated) for world in here if seed < seeds]
         jobs += [partial(score_planted, half, world, seed) for world in own if seed < plants]
     return jobs
 
@@ -106,7 +114,7 @@ def score_planted(half: Half, world: World | None, seed: int) -> list[Score]:
         if case.truth and not counts:
             continue
         score = _score(run, "/".join(sorted(case.truth)) if case.truth else "ok")
-        if case.truth and twin is not None and not case.truth & {Fault.PLATEAU, Fault.EDGE}:
+        if case.truth and twin is not None and not case.truth & UNHEALED:
             score = replace(score, healed=_treated({0: run}, limits([twin])).get(0, False))
         scores.append(score)
     return scores

@@ -140,10 +140,10 @@ def teacher(inputs: int, noise: float, seed: int, make_model: Callable[[], nn.Mo
 def ill_conditioned(inputs: int, condition: float, seed: int) -> Task:
     """Linear regression on inputs whose variances range over so many times, most of the targets' along the largest."""
     generator = torch.Generator().manual_seed(seed)
-    scales = torch.logspace(0, -math.log10(condition) / 2, inputs)
+    scales = 3 * torch.logspace(0, -math.log10(condition) / 2, inputs)  # the bias, of curvature 2, is far from the top
     x = scales * torch.randn(600, inputs, generator=generator)
     weights = torch.randn(inputs, 1, generator=generator) / scales.unsqueeze(1)
-    weights[0] = 3
+    weights[0] = 1
     y = x @ weights + 0.1 * torch.randn(600, 1, generator=generator)
     y /= y.std()
     return Task(f"ill-conditioned-{inputs}", partial(nn.Linear, inputs, 1), (x[:400], y[:400]), (x[400:], y[400:]))

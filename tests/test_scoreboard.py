@@ -1,6 +1,7 @@
 """The scoreboard: labels, remedies, tables, and what other tools would have said."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,34 @@ def test_labels_follow_the_results_of_a_sweep(board: Any) -> None:
     assert other("cases").label(runs) == ["low", "low", "ok", "ok", "ok", "high"]
 
 
-def test_every_half_has_worlds_and_faults_of_its_own(board: Any) -> None:
+def test_every_half_has_worlds_of_its_own_and_every_fault_a_healthy_twin(board: Any) -> None:
     cases = other("cases")
     names = {half: {world.name for world in cases.worlds(half)} for half in ("development", "held-out")}
     assert not names["development"] & names["held-out"]
     world = cases.worlds("development")[0]
-    planted = list(cases.planted(world, 0))
-    assert len({case.kind for case in planted}) == len(planted) > 10
-    assert sum(not case.truth for case in planted) == 1
+    found = [*cases.planted(world, 0), *cases.special("development", 0)]
+    assert len({(case.world, case.kind) for case in found}) == len(found)
+    assert len({case.kind for case in found if case.truth}) >= 20
+    assert {case.world for case in found if case.truth} == {case.world for case in found if case.kind == "twin"}
+
+
+def test_where_lanes_are_dear_the_seeds_share_the_learning_rates_of_a_sweep(board: Any) -> None:
+    worlds = {world.name: world for world in other("cases").worlds("development")}
+    assert worlds["mlp"].lrs(0) == worlds["mlp"].lrs(1)
+    there, here = worlds["gru-adam"].lrs(0), worlds["gru-adam"].lrs(1)
+    assert sorted(there + here) == pytest.approx([1e-6 * 10 ** (i / 2) for i in range(13)], rel=1e-3)
+
+
+def test_a_run_on_the_board_is_forked_on_its_way_and_looked_into_now_and_then(board: Any) -> None:
+    cases, lab = other("cases"), other("lab")
+    world = replace(cases.worlds("development")[0], steps=24)
+    kept = lab.FORK_AT
+    run = lab.train_cases([next(iter(cases.planted(world, 0)))])[0]
+    assert run.fork is not None
+    assert run.fork.step == kept * 24
+    dead = next(column for name, column in run.trace.evaluations.items() if name.startswith("dead/"))
+    assert np.isfinite(dead).tolist() == [t % (lab.SELDOM * 2) == 0 or t == 24 for t in range(0, 25, 2)]
+    assert np.isfinite(run.trace.evaluations["delta_slope"]).tolist() == [True] + 12 * [False]
 
 
 def test_a_remedy_changes_what_it_names(board: Any) -> None:
@@ -72,7 +93,7 @@ def test_a_remedy_changes_what_it_names(board: Any) -> None:
 def test_the_report_counts(board: Any) -> None:
     def score(truth: str, said: str, right: bool, healed: bool | None = None) -> Any:
         return other("tables").Score(
-            "w", "k", truth, 0.1, [said], right, {name: [] for name in other("others").OTHERS}, healed
+            "w", "k", truth, 0.1, 0, [said], right, [said], True, {name: [] for name in other("others").OTHERS}, healed
         )
 
     scores = [score("ok", "healthy", True)] * 9 + [score("ok", "too_low", False)]
@@ -83,8 +104,10 @@ def test_the_report_counts(board: Any) -> None:
     ]
     text = other("tables").report(scores)
     assert "false alarms on healthy runs" in text
-    assert " 10.0%" in text.splitlines()[2]
-    assert "this diagnosis" in text
+    alone, forked = (line for line in text.splitlines() if line.lstrip().startswith("false alarms"))
+    assert " 10.0%" in alone
+    assert " 0.0%" in forked
+    assert "always too low" in text
 
 
 def test_a_nan_silences_the_rule_of_olmo_as_long_as_it_is_in_the_window(board: Any) -> None:

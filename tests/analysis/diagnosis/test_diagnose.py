@@ -266,10 +266,11 @@ def test_no_verdict_denies_an_earlier_one(healthy: Any) -> None:
     flat = {"train_loss": np.full(POINTS, 2.3), "dead/1": np.where(healthy.places > 0, 1.0, 0.0)}
     high = faults(healthy.record({"loss": loss, "alignment": -np.abs(healthy.per_step["alignment"])}, flat))
     assert high == [Fault.TOO_HIGH, Fault.DEAD_UNITS]
-    still = {"angular_update/0.weight": np.full(STEPS, 1e-6)}  # which alone asks for a higher η
-    known = {"final": {"scale_invariant/0.weight": 1.0}}
-    assert faults(healthy.record(still, **known)) == [Fault.ROTATION]
-    assert Fault.ROTATION not in faults(healthy.record(still | {"loss": loss}, flat, **known))
+    aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
+    low = {"train_loss": 2.3 * (1 - 0.5 * healthy.places / STEPS), "saturated/1": np.linspace(0, 0.9, POINTS)}
+    told = faults(healthy.record({"alignment": aligned}, low))
+    assert told[0] is Fault.SATURATED  # which asks for a lower η
+    assert Fault.TOO_LOW not in told
 
 
 def test_layers_stand_in_the_order_of_the_model(healthy: Any) -> None:

@@ -154,9 +154,10 @@ def test_default_linear_layers_with_relu_vanish_over_twenty_layers_and_the_gain_
 
 @pytest.mark.parametrize("slope", [-0.5, 0.5])
 def test_signals_that_grow_or_shrink_by_layer_want_the_inverse_gain(healthy: Any, slope: float) -> None:
-    told = verdict(healthy.record(None, profile("activation", 6, slope)), Fault.BAD_INIT)
+    told = verdict(healthy.record(None, profile("activation", 6, slope) | slow()), Fault.BAD_INIT)
     assert changes(told)["init_gain"] == pytest.approx(10**-slope)
-    silent(healthy.record(None, profile("activation", 6, slope / 10)), Fault.BAD_INIT)
+    silent(healthy.record(None, profile("activation", 6, slope / 10) | slow()), Fault.BAD_INIT)
+    silent(healthy.record(None, profile("activation", 6, slope)), Fault.BAD_INIT)  # it has learned everything
 
 
 def test_a_first_loss_far_above_guessing_is_a_matter_of_the_last_layer(healthy: Any) -> None:
@@ -271,6 +272,24 @@ def test_a_scale_invariant_weight_that_spins_is_slowed_by_the_square(healthy: An
     assert told.remedy is not None
     assert told.remedy.lr_factor == pytest.approx(max((0.01 / 0.2) ** 2, 1e-2))  # √(2·0.1·0.0005) = 0.01
     silent(healthy.record(spins), Fault.ROTATION)  # not known to be scale-invariant
+
+
+def test_a_scale_invariant_weight_that_stands_still_wants_a_rate_of_its_own(healthy: Any) -> None:
+    still = {"angular_update/0.weight": np.full(STEPS, 1e-5), "angular_update/2.weight": np.full(STEPS, 0.01)}
+    known = {f"scale_invariant/{name}.weight": 1.0 for name in (0, 2)}
+    told = verdict(healthy.record(still, final=known), Fault.ROTATION)
+    assert changes(told) == {"group_scale/0.weight": pytest.approx(1000)}
+
+
+def test_an_evaluated_loss_that_goes_up_and_down_is_held_up_by_noise(healthy: Any) -> None:
+    swings = np.where(np.arange(POINTS) % 2 > 0, 0.6, 1.0)
+    swings[0] = 2.3
+    told = verdict(healthy.record(None, {"train_loss": swings}), Fault.NOISE_FLOOR)
+    assert told.estimate == pytest.approx(4 * 0.4 / 1.7)  # four rises on the last two thirds
+    decayed = np.linspace(0.1, 0.001, STEPS)
+    silent(healthy.record({"lr": decayed}, {"train_loss": swings}), Fault.NOISE_FLOOR)
+    noisy = 1 + healthy.rng.normal(size=STEPS) * 3  # batches so noisy that such swings of means are chance
+    silent(healthy.record({"loss": noisy}, {"train_loss": swings}), Fault.NOISE_FLOOR)
 
 
 def test_a_batch_far_below_the_noise_scale_counts_only_on_a_stalled_run(healthy: Any) -> None:

@@ -44,18 +44,18 @@ RULES: tuple[Callable[[Evidence], Diagnosis | None], ...] = (
 CAUSES: dict[Fault, tuple[Fault, ...]] = {
     Fault.TOO_LOW: (
         Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.VANISHING, Fault.SATURATED, Fault.CLIPPING, Fault.LONG_WARMUP,
-        Fault.DECAYED_EARLY, Fault.FROZEN_PARAMETER, Fault.IMBALANCE, Fault.SYMMETRY,
+        Fault.DECAYED_EARLY, Fault.FROZEN_PARAMETER, Fault.IMBALANCE, Fault.SYMMETRY, Fault.OVERFITTING,
     ),
     Fault.TOO_HIGH: (Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.TIME_EXPLOSION),
     Fault.DIVERGING: (Fault.WRONG_SCHEDULE, Fault.TIME_EXPLOSION, Fault.TOO_HIGH),
     Fault.OSCILLATION: (Fault.TOO_HIGH,),
     Fault.SPIKE: (Fault.BAD_INIT, Fault.TIME_EXPLOSION, Fault.NO_WARMUP, Fault.TOO_HIGH, Fault.DIVERGING),
     Fault.DEAD_UNITS: (Fault.BAD_INIT, Fault.NO_WARMUP, Fault.TOO_HIGH, Fault.DIVERGING),
-    Fault.SATURATED: (Fault.BAD_INIT, Fault.TOO_HIGH),
+    Fault.SATURATED: (Fault.BAD_INIT, Fault.TOO_HIGH, Fault.DIVERGING),
     Fault.VANISHING: (Fault.SYMMETRY,),
     Fault.BAD_INIT: (Fault.SYMMETRY,),
     Fault.NO_WARMUP: (Fault.BAD_INIT, Fault.TOO_HIGH),
-    Fault.IMBALANCE: (Fault.VANISHING, Fault.BAD_INIT, Fault.TOO_HIGH),
+    Fault.IMBALANCE: (Fault.VANISHING, Fault.BAD_INIT, Fault.TOO_HIGH, Fault.ROTATION),
     Fault.OVERFITTING: (Fault.TOO_HIGH,),
     Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH, Fault.OSCILLATION, Fault.DIVERGING),
     Fault.BATCH_SIZE: (Fault.TOO_HIGH,),
@@ -95,8 +95,14 @@ def _verdicts(e: Evidence) -> list[Diagnosis]:
         Fault.DIVERGING,
     }:  # what is left of the loss after a breakdown says nothing of short steps
         found = [verdict for verdict in found if verdict.fault is not Fault.TOO_LOW]
-    told = [replace(v, cause=next((c for c in CAUSES.get(v.fault, ()) if c in seen), None)) for v in found]
-    told = _blame_spikes(told, _resolution(e))
+    began = {verdict.fault: verdict.began for verdict in found}
+    resolution = _resolution(e)
+
+    def cause(v: Diagnosis) -> Fault | None:
+        late = Fault.DIVERGING if (began.get(Fault.DIVERGING) or 0) > (v.began or 0) + resolution else None
+        return next((c for c in CAUSES.get(v.fault, ()) if c in seen and c is not late), None)
+
+    told = _blame_spikes([replace(v, cause=cause(v)) for v in found], resolution)
     if not any(v.accuses for v in told):
         told.append(_nothing_wrong(e))
     return _without_contradictions(sorted(told, key=lambda v: (not v.accuses, v.cause is not None)))

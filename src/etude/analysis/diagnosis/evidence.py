@@ -103,23 +103,23 @@ class Evidence:
     def start(self) -> float | None:
         """L₀, the loss before the first step.
 
-        Where nothing was evaluated then, the median of the first three batches; but the first batch alone where that is twice
-        as high, for then the first updates made it so.
+        The evaluated one, else the median of the first three batches; but the loss of the first batch alone where that is less
+        than half as high: then the first updates raised the others, or batch norm had not seen any data when it was evaluated.
         """
-        evaluated = self.point("train_loss")
+        evaluated, early = self.point("train_loss"), self.loss[:3][np.isfinite(self.loss[:3])]
+        first = float(self.loss[0]) if len(self.loss) and np.isfinite(self.loss[0]) else np.inf
         if evaluated is not None and len(self.places) and self.places[0] == 0 and np.isfinite(evaluated[0]):
-            return float(evaluated[0])
-        first = self.loss[:3][np.isfinite(self.loss[:3])]
-        if not len(first):
+            found = float(evaluated[0])
+        elif len(early):
+            found = float(np.median(early))
+        else:
             return None
-        if np.isfinite(self.loss[0]) and np.median(first) > AT_ONCE * abs(self.loss[0]):
-            return float(self.loss[0])
-        return float(np.median(first))
+        return first if found > AT_ONCE * abs(first) else found
 
     @cached_property
     def end(self) -> float | None:
         """L_T, the last evaluated training loss, else the median of the last tenth of the steps; ``None`` if not finite."""
-        evaluated = self._evaluated
+        evaluated = self.evaluated
         if evaluated is not None:
             return float(evaluated[-1]) if np.isfinite(evaluated[-1]) else None
         last = self.loss[-max(self.steps // 10, 5) :]
@@ -127,7 +127,7 @@ class Evidence:
         return float(np.median(last)) if len(last) else None
 
     @cached_property
-    def _evaluated(self) -> Array | None:
+    def evaluated(self) -> Array | None:
         """Training loss on fixed examples, if it was taken at both ends and between."""
         column = self.point("train_loss")
         if column is None or len(column) < 4 or self.places[0] > 0 or self.places[-1] < self.steps:
@@ -160,7 +160,7 @@ class Evidence:
 
     def _at_third(self) -> tuple[float, float]:
         """L(τ/3) and the standard error of a difference of two such losses."""
-        evaluated = self._evaluated
+        evaluated = self.evaluated
         if evaluated is not None:
             way = np.concatenate([[0.0], self.way])[np.minimum(self.places, self.steps).astype(np.int64)]
             return float(np.interp(1 / 3, way, evaluated)), 0.0

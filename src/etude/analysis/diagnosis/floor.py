@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from etude.analysis.diagnosis.evidence import Evidence
-from etude.analysis.diagnosis.forked import spared_by_fork, spread_of_fork
+from etude.analysis.diagnosis.forked import Reading, spared_by_fork, spread_of_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 
-WORTH = 0.1
+WORTH, RISES = 0.1, 0.25
 LOWER = 0.5
 """Where the plan goes below this share of η by itself, it need not be told to."""
 ALIKE = 0.01
+LESS = 3.0
 NO_PROGRESS = 0.2
 
 
 def noise_floor(e: Evidence) -> Diagnosis | None:
-    """D6. The copy of a fork test at the lower learning rate is a tenth of the descent ahead, and no decay is planned."""
-    spared = spared_by_fork(e.run.fork, e.start)
-    if spared is None or spared.low <= 0 or spared.value < WORTH or _will_fall(e):
+    r"""D6. Noise, or steps that are too long, hold the loss up, and no decay is planned.
+
+    With a fork test: the copy at the lower learning rate is a tenth of the descent ahead. From the trace alone: the evaluated
+    training loss goes up and down. On the last two thirds its rises add up to a quarter of the descent, each counted where it
+    is more than two standard errors of as many batches, they are a third of its changes at least, and much of the loss is left.
+    A fork test whose interval ends below a tenth acquits.
+    """
+    if _will_fall(e):
         return None
-    assert e.run.fork is not None
-    factor = 1 / float(e.run.fork.factors.min())
-    values: dict[str, Value] = {
-        "share": spared.value,
-        "low": spared.low,
-        "high": spared.high,
-        "factor": factor,
-        "steps": e.run.fork.steps,
-    }
+    spared = spared_by_fork(e.run.fork, e.start)
+    if spared is not None and e.run.fork is not None and spared.low > 0 and spared.value > WORTH:
+        values: dict[str, Value] = {"share": spared.value, "low": spared.low, "high": spared.high}
+        values |= {"factor": 1 / float(e.run.fork.factors.min()), "steps": e.run.fork.steps}
+        return _held_up(Message("diagnosis.noise_floor.symptom", values), spared.value, spared, e.run.fork.step)
+    share = _rises(e)
+    acquitted = spared is not None and spared.high < WORTH
+    if share is None or share < RISES or not e.suffers or acquitted:
+        return None
+    return _held_up(Message("diagnosis.noise_floor.rises", {"share": share}), share)
+
+
+def _held_up(symptom: Message, share: float, fork: Reading | None = None, began: int | None = None) -> Diagnosis:
     return Diagnosis(
         fault=Fault.NOISE_FLOOR,
-        symptom=Message("diagnosis.noise_floor.symptom", values),
-        confidence=Confidence.CERTAIN,
+        symptom=symptom,
+        confidence=Confidence.POSSIBLE if fork is None else Confidence.CERTAIN,
         remedy=Remedy(
-            Message("diagnosis.noise_floor.remedy", {"factor": factor}), restart=False, changes={"decay_from": 0.75}
+            Message("diagnosis.noise_floor.remedy", {"factor": LESS}),
+            1 / LESS,
+            restart=False,
+            changes={"decay_from": 0.75},
         ),
         falsifier=Message("diagnosis.noise_floor.falsifier"),
-        began=e.run.fork.step,
-        estimate=spared.value,
-        interval=(spared.low, spared.high),
+        began=began,
+        estimate=share,
+        interval=None if fork is None else (fork.low, fork.high),
+        wanted=(Message("diagnosis.wanted.fork"),) if fork is None else (),
     )
+
+
+def _rises(e: Evidence) -> float | None:
+    """What the rises of the evaluated loss add up to on the last two thirds, as a share of the descent."""
+    curve = e.evaluated
+    if curve is None or e.start is None or not np.isfinite(curve).all():
+        return None
+    late = len(curve) // 3
+    changes, steps = np.diff(curve[late:]), np.maximum(np.diff(e.places[late:]), 1)
+    rises = changes > 2 * e.noise / np.sqrt(steps)
+    descent = e.start - float(curve.min())
+    if descent <= 0 or len(changes) < 6 or rises.mean() < 1 / 3:
+        return None
+    return float(changes[rises].sum()) / descent
 
 
 def plateau(e: Evidence) -> Diagnosis | None:
@@ -79,8 +109,9 @@ def plateau(e: Evidence) -> Diagnosis | None:
 
 
 def _will_fall(e: Evidence) -> bool:
-    """Whether the plan lowers η soon enough after the fork."""
-    planned, fork = e.run.planned_lr, e.run.fork
-    if planned is None or fork is None or fork.step >= len(planned):
+    """Whether η has fallen by the end, or will after a fork, as far as is known."""
+    course = e.run.planned_lr if e.run.planned_lr is not None else e.lr
+    if course is None or not len(course):
         return False
-    return bool(planned[fork.step :].min() < LOWER * planned[fork.step])
+    here = e.run.fork.step if e.run.fork is not None else int(np.argmax(course))
+    return here < len(course) and bool(course[here:].min() < LOWER * course[here])

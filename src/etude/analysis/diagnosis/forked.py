@@ -12,6 +12,9 @@ from etude.analysis.statistics import t_interval
 from etude.core.fork import Fork
 from etude.core.trace import Array
 
+DESCENDED = 0.1
+"""Share of L₀ below which a descent is not divided by."""
+
 
 @final
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ def spared_by_fork(fork: Fork | None, start: float | None) -> Reading | None:
 
     .. math:: (L_\eta - L_{\eta/3}) / (L_0 - L_{\eta/3})
 
-    ``None`` without a fork test, where no copy went lower, or where that copy is not below L₀.
+    ``None`` without a fork test, where no copy went lower, or where that copy is less than a tenth of L₀ below it.
     """
     if fork is None or start is None or fork.factors.min() >= 1:
         return None
     lower = _at(fork, float(fork.factors.min()))
-    if not lower.mean() < start:
+    if not lower.mean() < start - DESCENDED * abs(start):
         return None
     share = (_at(fork, 1.0) - lower) / (start - lower.mean())
     return Reading(float(share.mean()), *t_interval(share))

@@ -34,7 +34,10 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
     middle, tail = (float(np.percentile(known, level)) for level in (50, 99))
     if tail <= HEAVY * middle and e.progress > LEARNED:
         return None
-    values: dict[str, Value] = {"factor": float(10 ** min(slope, 300.0)), "tail": tail / middle}
+    values: dict[str, Value] = {
+        "factor": float(10 ** min(slope, 300.0)),
+        "tail": tail / middle if middle > 0 else np.inf,
+    }
     return Diagnosis(
         fault=Fault.TIME_EXPLOSION,
         symptom=Message("diagnosis.time_explosion.symptom", values),
