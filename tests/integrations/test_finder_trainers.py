@@ -80,6 +80,23 @@ def test_lightning_is_searched_before_it_trains_and_is_left_as_it_was(lightning,
     assert trainer.global_step == 32
 
 
+def test_no_file_is_written_and_neither_callback_nor_logger_hears_of_a_search(lightning, module, tmp_path) -> None:
+    heard = []
+
+    class Listener(lightning.Callback):
+        def on_fit_start(self, trainer, pl_module):
+            heard.append("fit")
+
+    options = {"logger": True, "enable_checkpointing": True, "enable_progress_bar": True, "callbacks": [Listener()]}
+    trainer = trainer_of(lightning, tmp_path, **options)
+    callbacks, loggers = trainer.callbacks, trainer.loggers
+    assert lightning_find.lr_find(trainer, module(), loader(), budget=200).answer.steps > 100
+    assert heard == []
+    assert list(tmp_path.rglob("*")) == []
+    assert trainer.callbacks == callbacks
+    assert trainer.loggers == loggers
+
+
 def test_a_search_does_not_change_the_training_that_follows_it(lightning, module, tmp_path) -> None:
     ends = []
     for searched in (False, True):
@@ -178,7 +195,9 @@ def trainer(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             args = transformers.TrainingArguments(**plain | options)
-        return transformers.Trainer(transformers.BertForSequenceClassification(config), args, train_dataset=data)
+        return transformers.Trainer(
+            transformers.BertForSequenceClassification(config), args, train_dataset=data, eval_dataset=data[:20]
+        )
 
     return make
 
@@ -212,6 +231,19 @@ def test_the_trainer_gets_the_learning_rate_when_that_is_asked_for(trainer) -> N
     assert mine.args.learning_rate == found.suggestion()
     mine.train()
     assert mine.state.global_step == 20
+
+
+def test_the_evaluation_data_of_a_trainer_judge_where_that_is_asked_for(trainer) -> None:
+    mine = trainer()
+    before = digest_of([mine.model])
+    found = hf_find.lr_find(mine, evaluate=True, budget=300)
+    assert digest_of([mine.model]) == before
+    held = mine.evaluate()["eval_loss"]  # of the model as it was
+    judged = [run.judged for run in found.answer.search.runs if run.finished]
+    assert len(judged) > 3
+    assert None not in judged
+    assert 0 < min(judged) < 2 * held
+    assert hf_find._held_out(mine)() == pytest.approx(held, rel=1e-5)
 
 
 def test_several_devices_are_refused() -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from etude.core.errors import UserError
@@ -15,7 +16,7 @@ from etude.integrations.finder.memory import Memory
 from etude.integrations.finder.search import batches_of
 
 
-def lr_find(trainer: Any, update: bool = False, **options: Any) -> Found:
+def lr_find(trainer: Any, update: bool = False, evaluate: bool | Callable[[], Any] = False, **options: Any) -> Found:
     """Find a learning rate for ``trainer.train()`` before it is called.
 
     Loss, optimizer, batches, accumulation, clipping and mixed precision are the trainer's; callbacks are not called. Model,
@@ -25,8 +26,10 @@ def lr_find(trainer: Any, update: bool = False, **options: Any) -> Found:
         trainer: A ``transformers.Trainer``.
         update: Whether to set ``trainer.args.learning_rate`` to what was found; an optimizer that the trainer was given
             gets it in its groups, in their ratios.
+        evaluate: Whether the loss on the trainer's evaluation data judges a run, which is what to ask for when little data is
+            fine-tuned on; or a function of your own that returns what does.
         options: As for ``etude.find``: ``steps`` (the trainer's by default), ``schedule`` (such as ``"warmup(5%) > linear"``,
-            which is what a Trainer with ``warmup_ratio=0.05`` does), ``budget``, ``evaluate``.
+            which is what a Trainer does with a warm-up over 5 % of its steps), ``budget``.
 
     Returns:
         ``found.suggestion()``, ``found.plot()``, ``found.results``, and ``found.answer`` with all that was found.
@@ -56,6 +59,7 @@ def lr_find(trainer: Any, update: bool = False, **options: Any) -> Found:
             step,
             data=data,
             also=[scaler] if scaler is not None else [],
+            evaluate=_held_out(trainer) if evaluate is True else evaluate or None,
             apply=update and before is not None,
             **given,
         )
@@ -94,6 +98,25 @@ def _step(trainer: Any, optimizer: Any, scaler: Any) -> Callable[[list[Mapping[s
         return sum(losses) / len(losses)
 
     return step
+
+
+def _held_out(trainer: Any) -> Callable[[], float]:
+    """Mean loss on the evaluation data, each batch weighted by its examples; the trainer's own evaluation would log it."""
+    model, loader = trainer.model, trainer.get_eval_dataloader()
+
+    def evaluate() -> float:
+        model.eval()
+        total = count = 0.0
+        with torch.no_grad():
+            for batch in loader:
+                inputs = trainer._prepare_inputs(batch)
+                size = len(next(iter(inputs.values())))
+                with trainer.accelerator.autocast():
+                    total += size * float(trainer.compute_loss(model, inputs).mean())
+                count += size
+        return total / count
+
+    return evaluate
 
 
 def _planned(loader: Any, args: Any, parts: int) -> int | None:

@@ -51,12 +51,12 @@ def lr_find(
     """
     callback = learning_rate_finder(update=False, **options)
     callback.only = True
-    memory, callbacks = Memory([model]), trainer.callbacks
-    trainer.callbacks = [callback]  # others would see a training begin and end
+    memory, callbacks, loggers = Memory([model]), trainer.callbacks, trainer.loggers
+    trainer.callbacks, trainer.loggers = [callback], []  # others would see a training begin and end
     try:
         trainer.fit(model, train_dataloaders=train_dataloaders, datamodule=datamodule)
     finally:
-        trainer.callbacks, trainer.should_stop = callbacks, False
+        trainer.callbacks, trainer.loggers, trainer.should_stop = callbacks, loggers, False
         memory.restore()
     if callback.found is None:
         raise UserError("the trainer has no training step to make: let max_epochs or max_steps allow one")
