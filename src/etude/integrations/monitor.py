@@ -19,9 +19,9 @@ from etude.integrations.monitor_facts import facts_of, names_of, optimizers_of
 from etude.integrations.monitor_optimizer import OptimizerWatch
 from etude.integrations.monitor_pace import Pace
 from etude.integrations.monitor_readings import Readings
-from etude.integrations.monitor_rows import Number, Row, Rows, scalar
+from etude.integrations.monitor_rows import Row, Rows
 from etude.integrations.monitor_store import Store
-from etude.integrations.monitor_tensors import is_sharded
+from etude.integrations.monitor_tensors import Number, is_sharded, scalar
 
 _TIMED_EVERY = 8  # steps, for the clocks cost something too
 

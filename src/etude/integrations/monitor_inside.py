@@ -23,6 +23,11 @@ EXAMPLES = 1024
 """Examples before a unit that answered none of them is called dead; batch after batch is added up until then."""
 
 
+AROUND = 2.0
+"""What a reading costs in all, relative to the time spent in listening: calls are intercepted, and what was in the cache is
+no longer. Measured as 1.9 on a CNN and 2.2 on an MLP."""
+
+
 @final
 class Inside:
     """Hooks on a model's modules, there only while a reading is open; they change no value and draw no random number.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_tensors import lengths, own_parts, products
+from etude.integrations.monitor_tensors import Number, lengths, own_parts, products, scalar
 
 
 @final
@@ -92,7 +92,7 @@ class OptimizerWatch:
         self.optimizer = optimizer
         self.updates = 0
         self.lrs: list[float | Tensor] = []
-        self.skipped: Tensor | None = None
+        self.skipped: Number | None = None
         self.norm: Tensor | None = None
         self.norms = True
         self.norm_seconds = 0.0
@@ -177,7 +177,7 @@ class OptimizerWatch:
     def _after(self, optimizer: Optimizer, *_: Any) -> None:
         found_inf = getattr(optimizer, "found_inf", None)
         if found_inf is not None:
-            self.skipped = found_inf.detach().clone()
+            self.skipped = scalar(found_inf)
         if self._weights is None:
             return
         began = self._clock.own()

@@ -15,7 +15,7 @@ CREDIT_SECONDS = 0.8
 MOST_STEPS_APART = 1 << 16
 _REMEMBERED = 16
 _TRUSTED = 3  # looks before the first decision; the very first one allocates what the later ones use again
-_LEAST_SHARE = 0.5  # of the budget for looking, where steps are so short that keeping their loss takes the rest
+_LEAST_SHARE = 0.35  # of the budget for looking, where steps are so short that keeping their loss takes the rest
 _NORM_SHARE = 0.5  # of the budget for the gradient's length at every step
 
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_inside import EXAMPLES, Inside, anything_compiled, unwrapped
+from etude.integrations.monitor_inside import AROUND, EXAMPLES, Inside, anything_compiled, unwrapped
 from etude.integrations.monitor_optimizer import OptimizerWatch
 from etude.integrations.monitor_pace import Cadence
 from etude.integrations.monitor_probe import LINE, SHARP, Probe
-from etude.integrations.monitor_rows import Number, Numbers
-from etude.integrations.monitor_tensors import lengths
+from etude.integrations.monitor_rows import Numbers
+from etude.integrations.monitor_tensors import Number, lengths
 from etude.training.probes.noise_scale import two_batch_noise
 
 INSIDE, ALONG, VALLEY = 0.25, 0.15, 0.1
@@ -106,7 +106,7 @@ class Readings:
     @property
     def seconds(self) -> float:
         """Spent by hooks in the passes of this step."""
-        return self._inside.seconds
+        return AROUND * self._inside.seconds
 
     def take(self, step: int, trained: float, norm: Number | None, watches: Sequence[OptimizerWatch]) -> float:
         """Read what is due after a step's update; returns the seconds that this took, those of the hooks apart.
@@ -153,7 +153,7 @@ class Readings:
         steps = step - self._began + 1
         inside.works = inside.works and inside.examples > 0  # else nothing of the model was seen: it runs compiled
         enough = inside.examples >= EXAMPLES
-        here = inside.seconds + self._clock.own() - began
+        here = AROUND * inside.seconds + self._clock.own() - began
         if steps > 1 or not self._per_step:  # the very first one allocates
             self._per_step = max(here, 1e-9)
         left = -(-EXAMPLES // max(inside.examples // steps, 1)) - steps

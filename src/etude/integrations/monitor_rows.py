@@ -12,8 +12,8 @@ from torch import Tensor
 
 from etude.core.trace import Array
 from etude.integrations.monitor_optimizer import Look
+from etude.integrations.monitor_tensors import Number
 
-Number = float | Tensor
 Numbers = dict[str, float]
 """Numbers by the names of their columns."""
 
@@ -79,11 +79,6 @@ class Rows:
         """Forget what is stored."""
         for rows in (self.steps, self.looks, self.angles, self.evaluations):
             rows.clear()
-
-
-def scalar(value: Number) -> Number:
-    """A number as it is now, kept apart from what the training goes on with."""
-    return value.detach().clone() if isinstance(value, Tensor) else float(value)
 
 
 def _table(rows: Sequence[Mapping[str, Number]]) -> dict[str, Array]:

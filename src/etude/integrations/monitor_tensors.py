@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+Number = float | Tensor
 _WIDE = (torch.float32, torch.float64)
+
+
+def scalar(value: Number) -> Number:
+    """A number as it is now, kept apart from what the training goes on with; one on another device is not waited for."""
+    if isinstance(value, Tensor) and value.device.type != "cpu":
+        return value.detach().clone()
+    return value.item() if isinstance(value, Tensor) else float(value)
 
 
 def lengths(tensors: Sequence[Tensor]) -> Tensor:
