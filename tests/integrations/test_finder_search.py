@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.finder.runs import Best, ShortRun
-from etude.integrations.finder.search import _closed, bracket, lengths, search
+from etude.integrations.finder.lengths import lengths
+from etude.integrations.finder.search import _closed, bracket, search
 
 WIDE = (1e-8, 1e8)
 

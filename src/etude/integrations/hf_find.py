@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from etude.core.errors import UserError
 from etude.integrations.finder.find import find
 from etude.integrations.finder.found import Found
+from etude.integrations.finder.lengths import batches_of
 from etude.integrations.finder.memory import Memory
-from etude.integrations.finder.search import batches_of
 
 
 def lr_find(trainer: Any, update: bool = False, evaluate: bool | Callable[[], Any] = False, **options: Any) -> Found:

@@ -15,8 +15,8 @@ from torch import Tensor
 from etude.core.errors import UserError
 from etude.integrations.finder.find import find
 from etude.integrations.finder.found import Found
+from etude.integrations.finder.lengths import batches_of
 from etude.integrations.finder.memory import Memory
-from etude.integrations.finder.search import batches_of
 
 _HOMES = ("lightning.pytorch.callbacks", "pytorch_lightning.callbacks")
 _NAMES = ("lr", "learning_rate")

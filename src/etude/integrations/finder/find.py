@@ -15,8 +15,9 @@ from etude.core.errors import SpecError
 from etude.core.message import Message
 from etude.core.schedule import Schedule
 from etude.integrations.finder.answer import Answer
+from etude.integrations.finder.lengths import BUDGET, lengths
 from etude.integrations.finder.planned import named, planned
-from etude.integrations.finder.search import BUDGET, Search, lengths, search
+from etude.integrations.finder.search import Search, search
 from etude.integrations.finder.simple import Made, make_step
 from etude.integrations.finder.stage import Stage
 

@@ -13,55 +13,17 @@ from etude.analysis.finder.runs import Best, ShortRun, curve_of, edge_of, find_b
 from etude.core.message import Message
 from etude.core.schedule import Schedule
 from etude.core.trace import Array
+from etude.integrations.finder.lengths import Lengths
 from etude.integrations.finder.planned import multipliers
 from etude.integrations.finder.stage import Stage
 
-BUDGET = 1000
 RAMP_FROM, RAMP_TO = 1e-8, 100.0
 _SCOUT_GAP, _GAP = 0.5, 0.25  # decades
 _ORDERS = 3
 _FLAT = 2.5  # decades: an interval as wide says nothing
 _EDGE_RATIO = 10**0.125
-_FEWEST_STEPS = 5
 _WALK = 8
 _FOR_EDGE = 2  # runs that are kept for it: in noise every run of the budget would find another neighbour to repeat
-
-
-@final
-@dataclass(frozen=True)
-class Lengths:
-    """How many steps each part of the search takes.
-
-    Attributes:
-        ramp: Of the ramp.
-        scout: Of the runs that find the region.
-        confirm: Of the runs that decide.
-        budget: Of everything together; parts that no longer fit are left out, never begun and cut.
-    """
-
-    ramp: int
-    scout: int
-    confirm: int
-    budget: int
-
-
-def lengths(budget: int, horizon: int | None) -> Lengths:
-    """Split a budget: a tenth for the ramp, a fourteenth for each deciding run, a third of that for each scout.
-
-    Runs are never longer than the horizon that the answer is for.
-
-    Example:
-        >>> lengths(1000, None)
-        Lengths(ramp=100, scout=23, confirm=71, budget=1000)
-    """
-    confirm = max(_FEWEST_STEPS, min(budget // 14, horizon or budget))
-    return Lengths(max(budget // 10, 50), max(_FEWEST_STEPS, confirm // 3), confirm, budget)
-
-
-def batches_of(budget: int | None) -> int:
-    """Batches that the longest run of a search takes, for who has to fetch them first; ``None`` means the usual budget."""
-    plan = lengths(BUDGET if budget is None else budget, None)
-    return max(plan.ramp, plan.confirm)
 
 
 @final
