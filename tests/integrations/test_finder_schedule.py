@@ -61,6 +61,7 @@ def test_the_answer_says_for_which_schedule_it_holds() -> None:
     assert json.loads(answer.json())["schedule"] == SHAPE
     assert "constant" not in answer.text()
     assert answer.page.sections[0].heading.key == "find.runs.heading.scheduled"
+    assert SHAPE in [value for sentence in answer.page.answer for value in sentence.values.values()]
 
 
 def test_a_schedule_is_gone_through_whole_whatever_the_length_of_the_runs() -> None:

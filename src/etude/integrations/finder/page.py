@@ -19,13 +19,14 @@ _HEADROOM = 0.25
 def lay_out(answer: Answer, command: str = "etude.find(...)") -> Page:
     """The page of an answer; ``command`` makes it again."""
     sections = [*_runs(answer), *_ramp(answer)]
+    first = 1 if answer.verdict and answer.schedule is None else 2  # for which schedule it holds, or why there is none
     return Page(
         study="find",
         title=Message("find.title"),
-        answer=answer.sentences[:1] if answer.verdict else answer.sentences[:2],
+        answer=answer.sentences[:first],
         findings=(_finding(answer),),
         sections=tuple(sections),
-        rests_on=answer.sentences[1:] if answer.verdict else answer.sentences[2:],
+        rests_on=answer.sentences[first:],
         would_change=(Message("find.would_change"),),
         command=command,
     )
