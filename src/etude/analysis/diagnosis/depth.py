@@ -34,9 +34,9 @@ def vanishing(e: Evidence) -> Diagnosis | None:
         remedy=Remedy(Message("diagnosis.vanishing.remedy", {"gain": gain}), changes={"init_gain": gain}),
         falsifier=Message("diagnosis.vanishing.falsifier"),
         began=0,
-        estimate=slope,
+        estimate=gain,
         interval=_interval(slope, error),
-        unit="powers of ten per layer",
+        unit="times per layer",
     )
 
 
@@ -59,9 +59,9 @@ def bad_init(e: Evidence) -> Diagnosis | None:
             remedy=Remedy(Message("diagnosis.bad_init.remedy", {"gain": gain}), changes={"init_gain": gain}),
             falsifier=Message("diagnosis.bad_init.falsifier"),
             began=0,
-            estimate=slope,
+            estimate=1 / gain,
             interval=_interval(slope, error),
-            unit="powers of ten per layer",
+            unit="times per layer",
         )
     if chance is not None and chance > 0 and e.start is not None and e.start > TIMES_CHANCE * chance:
         times = e.start / chance
@@ -105,4 +105,7 @@ def _first(e: Evidence, name: str) -> float | None:
 
 
 def _interval(slope: float, error: float | None) -> tuple[float, float] | None:
-    return None if error is None else (slope - 1.96 * error, slope + 1.96 * error)
+    if error is None:
+        return None
+    low, high = (float(10 ** np.clip(slope + side * 1.96 * error, -30, 30)) for side in (-1, 1))
+    return low, high

@@ -34,10 +34,8 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
     middle, tail = (float(np.percentile(known, level)) for level in (50, 99))
     if tail <= HEAVY * middle and e.progress > LEARNED:
         return None
-    values: dict[str, Value] = {
-        "factor": float(10 ** min(slope, 300.0)),
-        "tail": tail / middle if middle > 0 else np.inf,
-    }
+    low, growth, high = (float(10 ** min(slope + side * 1.96 * error, 300.0)) for side in (-1, 0, 1))
+    values: dict[str, Value] = {"factor": growth, "tail": tail / middle if middle > 0 else np.inf}
     return Diagnosis(
         fault=Fault.TIME_EXPLOSION,
         symptom=Message("diagnosis.time_explosion.symptom", values),
@@ -45,7 +43,7 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
         remedy=Remedy(Message("diagnosis.time_explosion.remedy", {"clip": middle}), changes={"clip_norm": middle}),
         falsifier=Message("diagnosis.time_explosion.falsifier"),
         began=0,
-        estimate=slope,
-        interval=(slope - 1.96 * error, slope + 1.96 * error),
-        unit="powers of ten per time step",
+        estimate=growth,
+        interval=(low, high),
+        unit="times per time step",
     )

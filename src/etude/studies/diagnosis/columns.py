@@ -113,8 +113,6 @@ def observed(log: Log, source: Path, facts: Facts) -> Observed:
     per_step = {"loss": loss} | {
         name: _at(at, *known[name], hold=name == "lr") for name in known if name not in ("loss", *_EVALUATED)
     }
-    if not np.isfinite(per_step.get("gradient_norm", np.zeros(0))).all():
-        del per_step["gradient_norm"]  # a gap is no spike
     if "lr" not in per_step and facts.lr is not None:
         per_step["lr"] = np.full(len(loss), facts.lr)
     evaluations = _evaluations({name: known[name] for name in _EVALUATED if name in known}, at)
