@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 from etude.integrations.monitor import Monitor
 
 TURN, TURNS = 16, 16  # steps at a time, and how often each loop has its turn in a round
-SETTLE = 300  # steps until the cadence has adapted
+SETTLE = 1000  # steps until the cadences have adapted, and what the first readings take on credit is spent
 
 Seconds = tuple[float, float]  # of this thread, and on the wall
 
