@@ -165,5 +165,7 @@ def _lowest(x: Array, values: Array) -> float:
     i = int(np.argmin(values))
     if not 0 < i < len(x) - 1:
         return float(x[i])
-    curvature, slope, _ = np.polyfit(x[i - 1 : i + 2] - x[i], values[i - 1 : i + 2], 2)
-    return float(x[i] - slope / (2 * curvature)) if curvature > 0 else float(x[i])
+    left, right = np.diff(values[i - 1 : i + 2]) / np.diff(x[i - 1 : i + 2])
+    if right <= left:
+        return float(x[i])
+    return float((x[i - 1] + x[i]) / 2 - left * (x[i + 1] - x[i - 1]) / (2 * (right - left)))

@@ -98,7 +98,7 @@ def test_answers_are_scored_by_problem_and_refusals_counted(board: Any, valley: 
 
 def test_all_methods_name_a_learning_rate(board: Any) -> None:
     problem = next(p for p in board.problems.problems() if p.name == "digits-mlp")
-    for method in board.methods.METHODS:
+    for method in board.methods.METHODS[1:]:  # the first is the second with another judge
         search = method(problem, 7)
         assert search.lr is not None
         assert board.truth.load(problem).regret(search.lr) < 0.2
