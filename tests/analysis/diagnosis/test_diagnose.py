@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from etude.analysis.diagnosis.diagnose import RULES, diagnose
+from etude.analysis.diagnosis.diagnose import CAUSES, RULES, diagnose
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.record import RunRecord
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault
@@ -305,3 +306,7 @@ def test_rules_stand_in_the_order_of_causes(healthy: Any) -> None:
     found = diagnose(healthy.record({"clip_factor": np.full(STEPS, 0.01)}, {"dead/1": np.full(POINTS, 1.0)}))
     free = [order.index(v.fault) for v in found if v.cause is None]
     assert free == sorted(free)
+
+
+def test_no_fault_is_a_cause_of_itself_by_way_of_others() -> None:
+    assert list(TopologicalSorter(CAUSES).static_order())

@@ -45,6 +45,7 @@ CAUSES: dict[Fault, tuple[Fault, ...]] = {
     Fault.TOO_LOW: (
         Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.VANISHING, Fault.SATURATED, Fault.CLIPPING, Fault.LONG_WARMUP,
         Fault.DECAYED_EARLY, Fault.FROZEN_PARAMETER, Fault.IMBALANCE, Fault.SYMMETRY, Fault.OVERFITTING,
+        Fault.ROTATION,
     ),
     Fault.TOO_HIGH: (Fault.WRONG_SCHEDULE, Fault.BAD_INIT, Fault.TIME_EXPLOSION),
     Fault.DIVERGING: (Fault.WRONG_SCHEDULE, Fault.TIME_EXPLOSION, Fault.TOO_HIGH),
@@ -59,7 +60,7 @@ CAUSES: dict[Fault, tuple[Fault, ...]] = {
     Fault.OVERFITTING: (Fault.TOO_HIGH,),
     Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH, Fault.OSCILLATION, Fault.DIVERGING),
     Fault.BATCH_SIZE: (Fault.TOO_HIGH,),
-    Fault.ROTATION: (Fault.TOO_HIGH, Fault.TOO_LOW),
+    Fault.ROTATION: (Fault.TOO_HIGH,),
     Fault.PLATEAU: (
         Fault.SYMMETRY, Fault.BAD_INIT, Fault.VANISHING, Fault.SATURATED, Fault.CLIPPING, Fault.TOO_HIGH, Fault.TOO_LOW,
         Fault.DEAD_UNITS, Fault.FROZEN_PARAMETER, Fault.TIME_EXPLOSION, Fault.DIVERGING, Fault.SPIKE,
