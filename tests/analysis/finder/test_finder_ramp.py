@@ -98,3 +98,13 @@ def test_valley_lies_half_way_into_a_fall() -> None:
 
 def test_rules_say_nothing_of_a_ramp_that_is_too_short() -> None:
     assert classical(Ramp(LRS[:5], losses()[:5])) == {}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_noise_may_feign_the_fall_runs_begin_below_the_divergence(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=len(LRS))
+    flat = np.where(LRS < 3, 2.3 + 0.3 * noise, 1e3)
+    found = read_ramp(until_it_explodes(np.asarray(flat)))
+    assert found.diverged is not None
+    assert found.start == pytest.approx(found.diverged / 10)
+    assert read_ramp(until_it_explodes(losses(seed=seed))).start < 1

@@ -15,6 +15,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from etude.core.message import Message
 from etude.core.trace import Array
 
+_PLAIN = 2.5
+"""Standard deviations of noise that a fall must exceed: in 99 of 100 simulated ramps of pure noise the lowest of eighty running
+medians stayed below 2.4. On the tuning problems of the scoreboard the best learning rate lay 0.4 to 1.6 decades below the
+ramp's divergence."""
+
 _QUIET = 10
 """Steps at the beginning of a ramp whose learning rates move nothing yet: their losses show the level and the noise."""
 
@@ -56,6 +61,13 @@ class RampReading:
     lowest: float
     diverged: float | None
     objection: Message | None = None
+
+    @property
+    def start(self) -> float:
+        """Where short runs begin: amid the fall, in log η; where noise may feign the fall, a decade below the divergence."""
+        if self.diverged is not None and self.descent < _PLAIN * self.noise:
+            return self.diverged / 10
+        return float(np.sqrt(self.onset * self.lowest))
 
 
 def smoothed(losses: Array) -> Array:
@@ -102,6 +114,8 @@ def read_ramp(ramp: Ramp) -> RampReading:
     if objection is not None:
         return RampReading(base, noise, 0.0, float(lrs[0]), float(lrs[0]), None, objection)
     finite = np.isfinite(losses)
+    # Ten losses tell noise badly; differences of neighbours tell it from the whole ramp, whatever its trend.
+    noise = max(noise, 1.4826 * float(np.median(np.abs(np.diff(losses[finite])))) / np.sqrt(2))
     curve = smoothed(losses[finite])
     lowest = int(np.argmin(curve))
     descent = max(base - float(curve[lowest]), 0.0)

@@ -82,8 +82,7 @@ def _confirm(found: Search, stage: Stage, plan: Lengths, schedule: Schedule | No
         )
         return ShortRun(lr, order, steps, losses, judged)
 
-    start = float(np.sqrt(reading.onset * reading.lowest))
-    found.scouts = bracket(lambda lr: run(lr, plan.scout), start, _SCOUT_GAP, limits, _WALK)
+    found.scouts = bracket(lambda lr: run(lr, plan.scout), reading.start, _SCOUT_GAP, limits, _WALK)
     if not any(scout.finished for scout in found.scouts):
         found.objection = Message("find.all_explode", {"lr": min(scout.lr for scout in found.scouts)})
         return
