@@ -15,6 +15,7 @@ from etude.core.task import Task as AnyTask
 from etude.studies.arms import Arm, Sweep
 from etude.studies.bases import base_run
 from etude.studies.clinic.cases import CASES, Side
+from etude.studies.clinic.measures import LENGTH, ForkTest
 from etude.studies.clinic.visits import visits
 from etude.studies.etude import Tasks
 from etude.studies.spec import StudySpec, make_spec
@@ -46,15 +47,15 @@ def own_tasks(spec: StudySpec, given: Task | None, device: str) -> Tasks:
             raise SpecError(
                 f"every case of clinic has its own {name}, got {name} = {getattr(spec, name)}: leave it out"
             )
+    from etude.studies.clinic.patients import patient_task
     from etude.tasks.device import device_named
-    from etude.tasks.planted import planted_task
 
     sides = {side.task: side for case in CASES.values() for side in (case.sick, case.twin)}
-    tasks = {name: planted_task(side.network, side.data) for name, side in sides.items()}
+    tasks = {name: patient_task(side.network, side.data) for name, side in sides.items()}
     return tasks if device == "cpu" else {n: task.to(device=device_named(device)) for n, task in tasks.items()}
 
 
-def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:
+def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:  # noqa: ARG001
     """A sick and a healthy arm for each case; cases may share a healthy one.
 
     Raises:
@@ -66,7 +67,7 @@ def arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[
     found = []
     for name, case in CASES.items():
         for side, kind in ((case.sick, "sick"), (case.twin, "twin")):
-            base = _base(spec, tasks[side.task], side, round(steps * side.steps), measures)
+            base = _base(spec, tasks[side.task], side, round(steps * side.steps))
             found.append(Arm(f"{name}/{kind}", Message(f"clinic.{kind}"), base, (side.lr,)))
     return tuple(found)
 
@@ -84,8 +85,9 @@ def next_lrs(sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
     return plans
 
 
-def _base(spec: StudySpec, task: AnyTask, side: Side, steps: int, measures: tuple[Measure, ...]) -> RunSpec:
+def _base(spec: StudySpec, task: AnyTask, side: Side, steps: int) -> RunSpec:
     own = spec.model_copy(update={"schedule": side.schedule, "steps": steps, "batch_size": side.batch_size})
-    run = base_run(own, task, measures)
     every = max(1, steps // POINTS)
+    fork = (ForkTest(side.rule, every * (POINTS // 3), round(LENGTH * steps)),) if side.forked else ()
+    run = base_run(own, task, (*side.measures, *fork))
     return replace(run, rule=side.rule, peak_lr=side.lr, evaluate_every=every, **side.more)  # type: ignore[arg-type]

@@ -11,8 +11,9 @@ from etude.analysis.diagnosis.record import RunRecord
 from etude.core.message import Message
 from etude.core.trace import Array, Trace
 from etude.report.figures import Line, LineFigure, Mark
+from etude.studies.clinic.measures import fork_of
 from etude.studies.clinic.shown import Shown
-from etude.studies.clinic.visits import CHANCE, Visit
+from etude.studies.clinic.visits import Visit
 from etude.studies.clinic.ward import Patient
 
 BLOCK = 5
@@ -23,6 +24,12 @@ FEW = 20
 
 MOST_LOSS = 1000.0
 """Highest loss that is drawn [nats]; what explodes leaves the figure through its ceiling."""
+
+LIMIT = 2.0
+"""Largest η·λ at which plain gradient descent does not leave a parabola."""
+
+_NOTHING = (np.zeros(1), np.array([np.nan]))
+_AXES = {"depth": "clinic.axis.layer", "time": "clinic.axis.time", "fork": "clinic.axis.factor"}
 
 
 def loss_figure(patient: Patient) -> LineFigure:
@@ -40,7 +47,7 @@ def loss_figure(patient: Patient) -> LineFigure:
         lines=lines,
         log_y=True,
         y_limits=(0.8 * float(drawn.min()), 1.25 * min(float(drawn.max()), MOST_LOSS)),
-        horizontals=(Mark(CHANCE, Message("clinic.mark.chance")),),
+        horizontals=(Mark(patient.case.chance, Message("clinic.mark.chance")),),
     )
 
 
@@ -54,16 +61,18 @@ def deciding_figure(patient: Patient) -> LineFigure:
         lines = _lines(patient, lambda trace: _read(trace, shown))
     drawn = np.concatenate([line.y for line in lines])
     drawn = drawn[np.isfinite(drawn)]
-    deep = shown.pick == "depth"
+    axis = _AXES.get(shown.pick, "page.axis.step")
     return LineFigure(
         id=f"{patient.name}-decides",
         title=Message(f"clinic.shown.{shown.key}.title"),
         caption=Message(f"clinic.shown.{shown.key}.caption"),
         summary=Message("clinic.loss.summary", {"lines": len(lines)}),
-        x_label=Message("clinic.axis.layer") if deep else Message("page.axis.step"),
+        x_label=Message(axis),
         y_label=Message(f"clinic.shown.{shown.key}.axis"),
         lines=lines,
         log_y=shown.log and bool((drawn > 0).all()),
+        log_x=shown.pick == "fork",
+        horizontals=(Mark(LIMIT, Message("clinic.mark.limit")),) if shown.pick == "edge" else (),
     )
 
 
@@ -83,21 +92,31 @@ def _lines(patient: Patient, read: Callable[[Trace], tuple[Array, Array]]) -> tu
 
 def _losses(trace: Trace) -> tuple[Array, Array]:
     loss = trace.per_step["loss"]
-    return (
-        _blocks(loss) if len(loss) > FEW else (np.arange(float(len(loss))), np.where(np.isfinite(loss), loss, np.nan))
-    )
+    return _blocks(loss) if len(loss) > FEW else (np.arange(float(len(loss))), _finite(loss))
 
 
 def _read(trace: Trace, shown: Shown) -> tuple[Array, Array]:
     """Positions and values of what is shown of a run."""
-    if shown.pick == "depth":
-        first = [float(column[0]) for column in _family(trace, shown.column).values() if len(column)]
-        return np.arange(1.0, len(first) + 1), np.array(first)
-    if shown.pick == "max":
-        columns = np.array(list(_family(trace, shown.column).values()))
-        return (trace.evaluations["step"], columns.max(axis=0)) if len(columns) else (np.zeros(1), np.array([np.nan]))
-    if shown.column in trace.evaluations:
-        return trace.evaluations["step"], trace.evaluations[shown.column]
+    match shown.pick:
+        case "depth":
+            first = [float(column[0]) for column in _family(trace, shown.column).values() if len(column)]
+            return np.arange(1.0, len(first) + 1), np.array(first)
+        case "time":
+            numbered = {n.rpartition("/")[2]: column for n, column in _family(trace, shown.column).items()}
+            times = sorted(int(n) for n in numbered if n.isdigit())
+            return np.array(times) + 1.0, np.array([float(numbered[str(t)][0]) for t in times])
+        case "max":
+            columns = np.array(list(_family(trace, shown.column).values()))
+            return (trace.evaluations["step"], columns.max(axis=0)) if len(columns) else _NOTHING
+        case "min":
+            return _blocks(np.array(list(_family(trace, shown.column).values())).min(axis=0))
+        case "edge":
+            return trace.evaluations["step"], trace.evaluations[shown.column] * trace.per_step["lr"][0]
+        case "fork":
+            fork = fork_of(trace)
+            return _NOTHING if fork is None else (fork.factors, _finite(fork.after.mean(axis=0)))
+        case _ if shown.column in trace.evaluations:
+            return trace.evaluations["step"], trace.evaluations[shown.column]
     column = trace.per_step.get(shown.column, np.array([np.nan]))
     return _blocks(column) if shown.block else (np.arange(float(len(column))), column)
 
@@ -106,6 +125,10 @@ def _family(trace: Trace, prefix: str) -> dict[str, Array]:
     """Columns of the layers, in their order."""
     name = prefix.removesuffix("/")
     return Evidence(RunRecord(trace)).family(name, steps=any(c.startswith(prefix) for c in trace.per_step))
+
+
+def _finite(values: Array) -> Array:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _blocks(values: Array) -> tuple[Array, Array]:

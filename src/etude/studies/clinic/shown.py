@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Pick: TypeAlias = Literal["column", "max", "layers", "depth"]
+Pick: TypeAlias = Literal["column", "max", "min", "layers", "depth", "time", "edge", "fork"]
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,9 @@ class Shown:
 
     Attributes:
         column: Name of a column, or with a slash at its end the prefix of a family with one column for each layer.
-        pick: A column of every run; of a family the highest layer of every run, all layers of the sick run over the steps,
-            or every run's first evaluation over the depth.
+        pick: A column of every run; of a family the highest or lowest layer of every run, all layers of the sick run over the
+            steps, or every run's first evaluation over the depth or over a recurrent network's time; the column times η; or
+            the losses of a fork test.
         block: Whether steps are drawn as medians of blocks, which hides single ones.
         log: Whether the axis is logarithmic, where all values are positive.
     """

@@ -17,9 +17,7 @@ from etude.core.trace import Trace
 from etude.schedules.notation import parse_schedule
 from etude.studies.arms import Sweep
 from etude.studies.clinic.cases import Case
-
-CHANCE = math.log(10)
-"""Loss of the best constant output on ten classes that are about as frequent."""
+from etude.studies.clinic.measures import fork_of
 
 MOST_VISITS = 4
 """Of one patient: a remedy such as "multiply η by 10 and look again" is followed so often at most."""
@@ -84,7 +82,7 @@ def _course(case: Case, sweep: Sweep, seed: int) -> Course:
 
 def visit(case: Case, spec: RunSpec, trace: Trace) -> Visit:
     """A run with its diagnosis."""
-    record = RunRecord.of(spec, trace, chance_loss=CHANCE)
+    record = RunRecord.of(spec, trace, chance_loss=case.chance, fork=fork_of(trace))
     if case.planned is not None:
         planned = parse_schedule(case.planned, spec.steps, 1)
         record = replace(record, planned_lr=np.array([spec.peak_lr * planned(t) for t in range(spec.steps)]))
