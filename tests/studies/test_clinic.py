@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,27 @@ from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remed
 from etude.analysis.statistics import wilson_interval
 from etude.core.errors import SpecError
 from etude.core.message import Message
+from etude.core.spec import RunSpec, TaskRef
 from etude.core.trace import Ending, Outcome, Trace
 from etude.report.catalogue import LANGUAGES, say
 from etude.report.figures import LineFigure
+from etude.schedules import Constant
 from etude.studies.clinic.arms import arms, own_tasks
 from etude.studies.clinic.cases import CASES
 from etude.studies.clinic.etude import CLINIC
-from etude.studies.clinic.visits import Visit, prescribed
+from etude.studies.clinic.figures import deciding_figure
+from etude.studies.clinic.measures import FACTORS, REPEATS, ForkTest, fork_of
+from etude.studies.clinic.patients import patient_task
+from etude.studies.clinic.shown import Shown
+from etude.studies.clinic.visits import Course, Visit, prescribed
 from etude.studies.clinic.ward import Patient, ward
 from etude.studies.study import Answer
+from etude.training.engine import Engine, make_gradients
+from etude.training.finish import finish
+from etude.training.fork import fork_lanes
+from etude.training.lanes import start_lanes
+from etude.training.rules import SGD
+from etude.training.train import train
 
 FEW = ("too-low", "clipping")
 SEEDS = 2
@@ -76,6 +89,69 @@ def test_every_case_differs_from_its_twin_and_has_its_sentences_in_both_language
             assert say(Message(f"clinic.shown.{case.shown.key}.axis"), language)
 
 
+def test_every_fault_of_the_catalogue_has_a_case() -> None:
+    shown = {fault for case in CASES.values() for fault in case.truth}
+    assert shown == set(Fault) - {Fault.HEALTHY, Fault.UNDECIDED}
+
+
+def test_a_fork_test_in_a_trace_is_the_one_that_training_makes() -> None:
+    task, rule, steps = patient_task("plain", "noisy"), SGD(momentum=0.9), 6
+    spec = RunSpec(TaskRef(task.name, ""), rule, Constant(steps), 0.05, steps, 8, 3, evaluate_every=2)
+    plain = start_lanes([spec], task)
+    gradients = make_gradients(task, spec.seed, Engine.STACK)
+    states = train(plain, gradients, task)
+    while plain.step < 4:
+        next(states)
+    oracle = fork_lanes(plain, gradients, task, factors=FACTORS, steps=5, repeats=REPEATS)[0]
+    measured = replace(spec, measures=(ForkTest(rule, at=4, steps=5),))
+    lanes = start_lanes([measured], task)
+    for _ in train(lanes, gradients, task):
+        pass
+    (trace,) = finish(lanes, gradients, task)
+    fork = fork_of(trace)
+    assert fork is not None
+    assert (fork.step, fork.steps) == (4, 5)
+    np.testing.assert_array_equal(fork.after, oracle.after)
+    np.testing.assert_array_equal(fork.before, oracle.before)
+    assert fork_of(Trace("", Outcome(Ending.COMPLETED, 0))) is None
+
+
+def test_a_linear_patient_is_a_parabola_of_the_curvature_that_its_story_tells() -> None:
+    x = patient_task("linear", "digits").train[0].double()
+    curvature = 2 * np.linalg.norm(x.numpy(), 2) ** 2 / x.shape[0] / 10 + 1e-3
+    assert curvature == pytest.approx(6.48, abs=0.005)
+    sick = CASES["oscillation"].sick
+    assert 0.9998 * 2 / curvature < sick.lr < 2 / curvature
+
+
+@pytest.mark.parametrize(
+    ("pick", "column", "expected"),
+    [
+        ("time", "hidden_gradient/", [[1.0, 2.0], [5.0, 7.0]]),
+        ("min", "angular_update/", [[2.0], [0.25]]),
+        ("edge", "sharpness", [[0.0, 5.0], [1.0, 1.5]]),
+        ("fork", "fork/", [list(FACTORS), [2.0, 2.0, 2.0]]),
+    ],
+)
+def test_what_decides_is_drawn_from_its_columns(pick: Any, column: str, expected: list[list[float]]) -> None:
+    rows = {"step": [0, 5], "sharpness": [2, 3], "hidden_gradient/rnn/1": [7, 0], "hidden_gradient/rnn/0": [5, 0]}
+    rows |= {f"fork/{r}/{f:.3g}": [2, np.nan] for r in range(REPEATS) for f in FACTORS}
+    rows |= {"hidden_gradient/slope": [9, 9], "fork/before": [3, np.nan], "fork/steps": [5, np.nan]}
+    steps = {"lr": [0.5] * 5, "angular_update/0.weight": [0.25] * 5, "angular_update/4.weight": [0.5] * 5}
+    trace = Trace(
+        "",
+        Outcome(Ending.COMPLETED, 5),
+        {name: np.array(values, dtype=float) for name, values in steps.items()},
+        {name: np.array(values, dtype=float) for name, values in rows.items()},
+    )
+    run = replace(visit(0.5, None), trace=trace)
+    case = replace(CASES["too-low"], shown=Shown(column, pick, log=False))
+    figure = deciding_figure(Patient("x", 1, case, (Course(0, (run,), None),), (run,), ()))
+    for line in figure.lines:
+        np.testing.assert_allclose([line.x, line.y], expected)
+    assert len(figure.lines) == 2
+
+
 def test_the_faults_are_named_and_the_twins_left_in_peace(answer: Answer, patients: dict[str, Patient]) -> None:
     assert [patient.named for patient in patients.values()] == [SEEDS] * len(FEW)
     assert [patient.alarms for patient in patients.values()] == [0] * len(FEW)
@@ -109,7 +185,8 @@ def test_healed_is_within_a_twentieth_of_the_descent_of_the_twin(answer: Answer,
 
 
 def test_the_page_shows_for_each_case_the_verdict_and_two_figures(answer: Answer) -> None:
-    overview, *sections = answer.page.sections
+    overview, *sections, unshown = answer.page.sections
+    assert unshown.prose
     assert len(overview.tables[0].rows) == len(sections) == len(FEW)
     for section in sections:
         assert [type(figure) for figure in section.figures] == [LineFigure, LineFigure]
@@ -126,7 +203,7 @@ def test_the_page_shows_for_each_case_the_verdict_and_two_figures(answer: Answer
 def test_the_page_is_made_without_torch(answer: Answer) -> None:
     script = (
         "import sys; from etude.studies.study import Answer; "
-        f"assert len(Answer({str(answer.folder)!r}).page.sections) == {len(FEW) + 1}; assert 'torch' not in sys.modules"
+        f"assert len(Answer({str(answer.folder)!r}).page.sections) == {len(FEW) + 2}; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 

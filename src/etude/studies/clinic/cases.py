@@ -86,14 +86,15 @@ def _otherwise(**changes: Any) -> Side:
 
 _ADAM = Side(lr=1e-3, rule=Adam())
 _SHORT = Side(steps=0.4)
-_COSINE, _REPEATED, _NOISY = Side(schedule="cosine"), Side(data="repeated"), Side(data="noisy", forked=True)
+_COSINE, _REPEATED = Side(schedule="cosine"), Side(data="repeated")
 _TANH, _DEEP, _FIVE = Side(network="tanh"), Side(network="deep-he", lr=0.01), Side(network="five-he", lr=0.01)
 _WARM = Side(lr=0.1, network="tanh", rule=Adam(), schedule="warmup(20%) > cosine")
-_TINY = Side(batch_size=4, schedule="linear(to=0)", forked=True)
+_FALLING = Side(lr=0.5, data="noisy", rule=SGD(), batch_size=16, schedule="linear(to=0)", forked=True)
+_LARGER = Side(lr=0.3, data="noisy", rule=SGD(), forked=True)
 _TIMES = Side(lr=3e-3, network="recurrent", rule=Adam(), measures=IN_TIME)
 _NORMED = Side(network="normed", steps=0.5, measures=TURNING)
 _LINEAR = Side(lr=0.08, network="linear", rule=SGD(), batch_size=1437, measures=SMALL)
-_WHOLE = Side(lr=0.12, rule=SGD(), batch_size=1437, steps=0.45, measures=SHARP)
+_WHOLE = Side(lr=0.2, rule=SGD(), batch_size=1437, steps=0.4, measures=SHARP)
 
 _AGREES = Shown("alignment", log=False)
 _APPLIED, _APPLIED_LOG = Shown("lr", block=False, log=False), Shown("lr", block=False)
@@ -119,7 +120,7 @@ CASES: dict[str, Case] = {
         _LINEAR,
         chance=CHANCE_SQUARED,
     ),
-    "edge": Case((Fault.EDGE,), replace(_WHOLE, lr=0.2), Shown("sharpness", "edge", log=False), _WHOLE),
+    "edge": Case((Fault.EDGE,), _WHOLE, Shown("sharpness", "edge", log=False), replace(_WHOLE, batch_size=32)),
     "no-warm-up": Case((Fault.NO_WARMUP,), replace(_WARM, schedule="cosine"), Shown("update_ratio"), _WARM),
     "decayed-early": Case((Fault.DECAYED_EARLY,), _STEPS, _APPLIED_LOG),
     "long-warm-up": Case((Fault.LONG_WARMUP,), replace(_SHORT, schedule="warmup(90%) > constant"), _APPLIED, _SHORT),
@@ -144,8 +145,8 @@ CASES: dict[str, Case] = {
     ),
     "frozen": Case((Fault.FROZEN_PARAMETER,), _FROZEN, _BY_LAYER),
     "imbalance": Case((Fault.IMBALANCE,), _LAGGING, _BY_LAYER),
-    "noise-floor": Case((Fault.NOISE_FLOOR,), replace(_TINY, schedule="constant"), _FORK, _TINY),
-    "small-batch": Case((Fault.BATCH_SIZE, Fault.NOISE_FLOOR), replace(_NOISY, batch_size=8), _HELD_OUT, _NOISY),
+    "noise-floor": Case((Fault.NOISE_FLOOR,), replace(_FALLING, schedule="constant"), _FORK, _FALLING),
+    "small-batch": Case((Fault.BATCH_SIZE, Fault.NOISE_FLOOR), replace(_LARGER, batch_size=4), _HELD_OUT, _LARGER),
     "overfitting": Case((Fault.OVERFITTING,), _otherwise(data="few"), _HELD_OUT),
     "no-signal": Case((Fault.PLATEAU,), _otherwise(data="unrelated"), _AGREES),
 }

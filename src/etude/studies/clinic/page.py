@@ -16,6 +16,7 @@ from etude.studies.diagnosis.answer import fault_name
 from etude.studies.layout import provenance
 from etude.studies.stored import StoredStudy
 
+UNSHOWN = ("batch", "fast", "moments")
 ANSWER = ("named", "alarms", "healed")
 
 
@@ -37,6 +38,7 @@ def lay_out(study: StoredStudy) -> Page:
                 Message("clinic.overview.heading"), (Message("clinic.overview.prose"),), (), (_overview(patients),)
             ),
             *(_section(patient) for patient in patients),
+            Section(Message("clinic.unshown.heading"), tuple(Message(f"clinic.unshown.{name}") for name in UNSHOWN)),
         ),
         rests_on=(
             Message("clinic.rests.runs", {"runs": runs, "seeds": patients[0].seeds}),
@@ -76,13 +78,14 @@ def _section(patient: Patient) -> Section:
     """A case: what was done to the run, what the diagnosis says of its first seed, what became of it."""
     course = patient.courses[0]
     sick = course.visits[0]
-    said = [Message(f"clinic.{patient.name}.story"), Message("clinic.says"), *_verdict(sick)]
+    says = "clinic.says_forked" if patient.case.sick.forked else "clinic.says"
+    said = [Message(f"clinic.{patient.name}.story"), Message(says), *_verdict(sick)]
     right = sick.first.fault in patient.case.truth
     if not right:
         said.append(Message("clinic.wrong"))
     if len(course.visits) > 1:
         said.append(Message("clinic.course", {"lrs": " → ".join(f"{visit.lr:.3g}" for visit in course.visits)}))
-    elif right:
+    elif right and sick.first.remedy is not None:
         said.append(Message("clinic.no_lr"))
     said.append(case_finding(patient).statement)
     return Section(heading(patient), tuple(said), (loss_figure(patient), deciding_figure(patient)))
