@@ -7,8 +7,8 @@ They want an environment of their own, which Étude's tests do not need::
     peers/bin/pip install -c constraints.txt -e .
     peers/bin/pip install --no-deps fastai==2.8.12 lightning==2.6.6 pytorch-lightning==2.6.6 torch-lr-finder==0.2.2
     peers/bin/pip install -c constraints.txt fastcore fasttransform fastprogress fastdownload "plum-dispatch<2.10" \
-        pandas pyyaml tqdm lightning-utilities torchmetrics
-    PYTHONPATH=benchmarks peers/bin/python -m finding.peers
+        cloudpickle ipython lightning-utilities matplotlib pandas pyyaml requests scikit-learn torchmetrics tqdm
+    MPLBACKEND=agg PYTHONPATH=benchmarks peers/bin/python -m finding.peers
 
 Without dependencies, because fastai asks for torchvision, whose build in the registry does not fit torch's CPU build; what is
 used here of fastai does not import it. The last line writes ``peers.json``, which the scoreboard reads.
