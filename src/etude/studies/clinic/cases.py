@@ -89,8 +89,8 @@ _SHORT = Side(steps=0.4)
 _COSINE, _REPEATED = Side(schedule="cosine"), Side(data="repeated")
 _TANH, _DEEP, _FIVE = Side(network="tanh"), Side(network="deep-he", lr=0.01), Side(network="five-he", lr=0.01)
 _WARM = Side(lr=0.1, network="tanh", rule=Adam(), schedule="warmup(20%) > cosine")
-_FALLING = Side(lr=0.5, data="noisy", rule=SGD(), batch_size=16, schedule="linear(to=0)", forked=True)
-_LARGER = Side(lr=0.3, data="noisy", rule=SGD(), forked=True)
+_FALLING = Side(lr=0.06, data="noisy", batch_size=16, schedule="linear(to=0)", forked=True)
+_LARGER = Side(data="noisy", forked=True)
 _TIMES = Side(lr=3e-3, network="recurrent", rule=Adam(), measures=IN_TIME)
 _NORMED = Side(network="normed", steps=0.5, measures=TURNING)
 _LINEAR = Side(lr=0.08, network="linear", rule=SGD(), batch_size=1437, measures=SMALL)
@@ -146,7 +146,7 @@ CASES: dict[str, Case] = {
     "frozen": Case((Fault.FROZEN_PARAMETER,), _FROZEN, _BY_LAYER),
     "imbalance": Case((Fault.IMBALANCE,), _LAGGING, _BY_LAYER),
     "noise-floor": Case((Fault.NOISE_FLOOR,), replace(_FALLING, schedule="constant"), _FORK, _FALLING),
-    "small-batch": Case((Fault.BATCH_SIZE, Fault.NOISE_FLOOR), replace(_LARGER, batch_size=4), _HELD_OUT, _LARGER),
+    "small-batch": Case((Fault.BATCH_SIZE, Fault.NOISE_FLOOR), replace(_LARGER, batch_size=8), _HELD_OUT, _LARGER),
     "overfitting": Case((Fault.OVERFITTING,), _otherwise(data="few"), _HELD_OUT),
     "no-signal": Case((Fault.PLATEAU,), _otherwise(data="unrelated"), _AGREES),
 }
