@@ -145,7 +145,8 @@ class UnitWatch:
         return {name: tally.result() for name, tally in self._tallies.items()}
 
     def _count(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
-        z = torch.atleast_2d((args[0] if args else kwargs["input"]).detach())
+        z = (args[0] if args else kwargs["input"]).detach()
+        z = z if z.dim() > 1 else z.reshape(1, -1)
         rest = {key: value for key, value in kwargs.items() if key != "input"}
         unit = 1 if z.dim() > 2 and z.shape[1] == self._channels else z.dim() - 1
         saturates = name in _STEEPEST and rest.get("min_val", -1.0) < 0  # ReLU6 is a hard tanh from 0 to 6
