@@ -1,6 +1,7 @@
 """The monitor's readings: inside the model, along its updates, of its valley, of its noise; nothing of a training changes."""
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ from etude.studies.diagnosis.answer import Diagnosed
 from etude.studies.diagnosis.readings import beside, merged_readings
 from etude.training.probes.depth import depth_profile
 from etude.training.probes.units import count_units
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_before():
+    """Where another test of this process has compiled something, readings inside models stay off."""
+    if "torch._dynamo.utils" in sys.modules:
+        sys.modules["torch._dynamo.utils"].counters.clear()
 
 
 class Recurrent(nn.Module):
