@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
+import torch
 from jobs import J1, WORKERS, tuned_loop, tunings
 from timing import seconds_in_child
 
@@ -58,6 +59,8 @@ def main() -> None:
     parser.add_argument("--truth", action="store_true", help="train the full grid again and store its losses")
     parser.add_argument("--repetitions", type=int, default=5)
     given = parser.parse_args()
+    # A child that forks from a process whose OpenMP threads exist, and then asks for threads of its own, hangs.
+    torch.set_num_threads(1)
     if given.truth:
         store_truth()
     else:
