@@ -25,11 +25,11 @@ from etude.studies.clinic.cases import CASES
 from etude.studies.clinic.etude import CLINIC
 from etude.studies.clinic.figures import deciding_figure
 from etude.studies.clinic.measures import FACTORS, REPEATS, ForkTest, fork_of
-from etude.studies.clinic.patients import patient_task
 from etude.studies.clinic.shown import Shown
 from etude.studies.clinic.visits import Course, Visit, prescribed
 from etude.studies.clinic.ward import Patient, ward
 from etude.studies.study import Answer
+from etude.tasks.patients import patient_task
 from etude.training.engine import Engine, make_gradients
 from etude.training.finish import finish
 from etude.training.fork import fork_lanes

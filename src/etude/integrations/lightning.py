@@ -29,7 +29,7 @@ def monitor_callback(out: str | Path, **options: Any) -> Any:
     Raises:
         UserError: When Lightning is not installed.
     """
-    callback: Any = type("MonitorCallback", (_base(),), _HOOKS)()
+    callback: Any = type("MonitorCallback", (callback_base(),), _HOOKS)()
     callback.out, callback.options, callback.monitor, callback.made = Path(out), dict(options), None, 0
     return callback
 
@@ -96,7 +96,8 @@ def _clip_norm(trainer: Any) -> float | None:
     return float(value) if value and trainer.gradient_clip_algorithm in (None, "norm") else None
 
 
-def _base() -> Any:
+def callback_base() -> Any:
+    """Lightning's class of callbacks, under either of its package names; ``UserError`` when it is not installed."""
     for home in _HOMES:
         try:
             return import_module(home).Callback

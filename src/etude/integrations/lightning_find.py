@@ -7,7 +7,6 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor
@@ -17,8 +16,8 @@ from etude.integrations.finder.find import find
 from etude.integrations.finder.found import Found
 from etude.integrations.finder.lengths import batches_of
 from etude.integrations.finder.memory import Memory
+from etude.integrations.lightning import callback_base
 
-_HOMES = ("lightning.pytorch.callbacks", "pytorch_lightning.callbacks")
 _NAMES = ("lr", "learning_rate")
 
 
@@ -79,7 +78,7 @@ def learning_rate_finder(update: bool = True, **options: Any) -> Any:
     Raises:
         UserError: When Lightning is not installed.
     """
-    callback: Any = type("LearningRateFinder", (_callback(),), {"on_train_start": _on_train_start})()
+    callback: Any = type("LearningRateFinder", (callback_base(),), {"on_train_start": _on_train_start})()
     callback.update, callback.options, callback.only, callback.found = update, dict(options), False, None
     return callback
 
@@ -182,12 +181,3 @@ def _set(module: Any, lr: float | None) -> None:
     home = _home(module)
     if home is not None and lr is not None:
         setattr(*home, lr)
-
-
-def _callback() -> Any:
-    for home in _HOMES:
-        try:
-            return import_module(home).Callback
-        except ImportError:
-            continue
-    raise UserError('lr_find needs Lightning, which is not installed: pip install "etude[lightning]"')

@@ -56,7 +56,8 @@ def _plan(aim: Aim, sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
 
 
 def _find(etude: Etude, aim: Aim, sweeps: Sequence[Sweep]) -> list[Finding]:
-    return [*etude.find(sweeps), *(_search(sweep, aim) for sweep in sweeps)]
+    (sweep,) = sweeps
+    return [*etude.find(sweeps), _search(sweep, aim)]
 
 
 def _search(sweep: Sweep, aim: Aim) -> Finding:
@@ -77,7 +78,7 @@ def _search(sweep: Sweep, aim: Aim) -> Finding:
 
 def _lay_out(etude: Etude, aim: Aim, study: StoredStudy) -> Page:
     page = etude.lay_out(study)
-    added = tuple(study.finding(name).statement for name in ("fresh",) if name in {f.name for f in study.findings})
+    added = tuple(found.statement for found in study.findings if found.name == "fresh")
     return replace(page, answer=(*page.answer, *added), sections=(*page.sections, _spent(aim, study)))
 
 

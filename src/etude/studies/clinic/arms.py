@@ -47,8 +47,8 @@ def own_tasks(spec: StudySpec, given: Task | None, device: str) -> Tasks:
             raise SpecError(
                 f"every case of clinic has its own {name}, got {name} = {getattr(spec, name)}: leave it out"
             )
-    from etude.studies.clinic.patients import patient_task
     from etude.tasks.device import device_named
+    from etude.tasks.patients import patient_task
 
     sides = {side.task: side for case in CASES.values() for side in (case.sick, case.twin)}
     tasks = {name: patient_task(side.network, side.data) for name, side in sides.items()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from etude.analysis.finder.price import RULES, Price, compare_prices, suggestions
 from etude.analysis.finder.ramp import smoothed
-from etude.analysis.race.cliques import cliques
+from etude.analysis.race.cliques import cliques, unbeaten
 from etude.core.message import Message, Value
 from etude.report.figures import Arm as Contestant
 from etude.report.figures import Line, LineFigure, Mark, RaceFigure
@@ -64,15 +64,14 @@ def price_figure(reading: Reading, confidence: float) -> RaceFigure:
     prices = reading.prices
     pairs = compare_prices(prices, confidence)
     level, place = {p.name: p.mean for p in prices}, {p.name: i for i, p in enumerate(prices)}
-    least = min(level, key=lambda name: level[name])
-    beaten = {pair.second for pair in pairs if pair.resolved and pair.first == least}
+    won = unbeaten(level, pairs)
     return RaceFigure(
         id="price",
         title=Message("find_study.price.title"),
         caption=Message("find_study.price.caption", {"level": 100 * confidence, "methods": len(prices)}),
-        summary=Message("find_study.price.summary", {"methods": len(prices), "least": 100 * level[least]}),
+        summary=Message("find_study.price.summary", {"methods": len(prices), "least": 100 * level[won[0]]}),
         x_label=Message("find_study.axis.regret"),
-        arms=tuple(_contestant(p, won=p.name not in beaten) for p in prices),
+        arms=tuple(_contestant(p, won=p.name in won) for p in prices),
         groups=tuple(tuple(place[name] for name in group) for group in cliques(level, pairs)),
     )
 
