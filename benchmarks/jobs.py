@@ -18,7 +18,7 @@ from etude.studies.shards import Moved, Shard, partition
 from etude.tasks.builtin import ModelOptions, builtin_task
 from etude.tasks.task import Task
 from etude.training.engine import Engine, choose_engine, lanes_at_once, make_gradients
-from etude.training.evaluate import CURVE_EXAMPLES
+from etude.training.evaluate import CURVE_EXAMPLES, FINAL_EXAMPLES
 from etude.training.gradients.looped import PORTION, channels_last
 from etude.training.lanes import start_lanes
 from etude.training.process import prepare_process
@@ -91,10 +91,11 @@ def tunings(case: Case) -> list[Tuning]:
     return [Tuning(threads, fused, last) for threads in (1, 2) for fused in (False, True) for last in layouts]
 
 
-def tuned_loop(case: Case, task: Task, tuning: Tuning) -> Callable[[], Job]:
+def tuned_loop(case: Case, task: Task, tuning: Tuning, *, judged: bool = False) -> Callable[[], Job]:
     """One run after the other with torch.optim.
 
-    Batches are gathered beforehand, nothing is read back while it trains, and it evaluates before and after as lanes do.
+    Batches are gathered beforehand, nothing is read back while it trains, and it evaluates before and after as lanes do;
+    a run that is ``judged`` also on as many examples as a study takes the final losses from.
     """
     fused = tuning.fused
 
@@ -106,6 +107,7 @@ def tuned_loop(case: Case, task: Task, tuning: Tuning) -> Callable[[], Job]:
         torch.set_flush_denormal(True)
         batches = [laid_out(*task.batch(0, t, case.batch_size)) for t in range(case.steps)]
         examples = [laid_out(*task.examples(split, CURVE_EXAMPLES)) for split in ("train", "validation")]
+        final = [laid_out(*task.examples("train", FINAL_EXAMPLES)), laid_out(*task.examples("validation", None))]
         torch.optim.SGD(task.init(0).parameters(), 0.1, momentum=0.9, fused=fused)
 
         def job() -> None:
@@ -123,6 +125,8 @@ def tuned_loop(case: Case, task: Task, tuning: Tuning) -> Callable[[], Job]:
                     optimizer.step()
                     losses[t] = loss.detach()
                 evaluate(model, examples)
+                if judged:
+                    evaluate(model, final)
 
         def evaluate(model: nn.Module, examples: list[tuple[Tensor, Tensor]]) -> None:
             model.eval()
