@@ -113,6 +113,13 @@ def test_a_fork_test_in_a_trace_is_the_one_that_training_makes() -> None:
     assert (fork.step, fork.steps) == (4, 5)
     np.testing.assert_array_equal(fork.after, oracle.after)
     np.testing.assert_array_equal(fork.before, oracle.before)
+    assert fork.on_held_out is not None
+    assert oracle.on_held_out is not None
+    np.testing.assert_array_equal(fork.on_held_out.after, oracle.on_held_out.after)
+    trained_only = {name: column for name, column in trace.evaluations.items() if "held_out" not in name}
+    older = fork_of(replace(trace, evaluations=trained_only))
+    assert older is not None
+    assert older.on_held_out is None
     assert fork_of(Trace("", Outcome(Ending.COMPLETED, 0))) is None
 
 

@@ -54,6 +54,19 @@ def test_the_copy_that_is_left_alone_is_the_run_itself(rule: object) -> None:
         assert found[lane].step == STEPS
 
 
+def test_the_copies_are_judged_on_held_out_examples_too() -> None:
+    the_task, lrs = task(), [0.01, 0.02]
+    gradients = make_gradients(the_task, 0, Engine.STACK)
+    short, long = trained(the_task, lrs, STEPS), trained(the_task, lrs, 2 * STEPS)
+    found = fork_lanes(short, gradients, the_task, steps=STEPS, repeats=2)
+    before, after = (evaluate(x, gradients, the_task, "validation", None)["validation_loss"] for x in (short, long))
+    for lane in (0, 1):
+        held_out = found[lane].on_held_out
+        assert held_out is not None
+        np.testing.assert_array_equal(held_out.before, before[lane])
+        assert held_out.after[0, 1] == after[lane]
+
+
 def test_the_copies_are_runs_at_other_rates() -> None:
     the_task = task()
     gradients = make_gradients(the_task, 0, Engine.STACK)
@@ -98,10 +111,16 @@ def test_a_loop_of_ones_own_is_forked_to_the_closed_form_and_put_back() -> None:
         lambda s: w.__setitem__(slice(None), s),
         advance,
         lambda: float(w[0] ** 2),
+        held_out=lambda: float(w[0]),
         steps=10,
         repeats=2,
     )
-    np.testing.assert_allclose(found.after, [[4 * (1 - 0.01 * f) ** 20 for f in (1 / 3, 1, 3)]] * 2)
+    held_out = found.on_held_out
+    assert held_out is not None
+    roots = np.array([[2 * (1 - 0.01 * f) ** 10 for f in (1 / 3, 1, 3)]] * 2)
+    np.testing.assert_allclose(found.after, roots**2)
+    np.testing.assert_allclose(held_out.after, roots)
+    np.testing.assert_array_equal(held_out.before, 2.0)
     assert w[0] == 2.0
 
 

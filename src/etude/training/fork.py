@@ -39,8 +39,8 @@ def fork_lanes(
     r"""Let copies of every living lane go on with other learning rates; the lanes themselves are left as they are.
 
     The copies of a repeat see the same batches. The first repeat goes on with those of the run, so that the copy at factor 1 is
-    what the run would have been; the others take those of other seeds. Probed is the training loss on the 1000 fixed examples
-    that evaluations use.
+    what the run would have been; the others take those of other seeds. Probed are the training and the held-out loss, each on
+    the 1000 fixed examples that evaluations use.
 
     Args:
         lanes: Lanes between two steps.
@@ -62,10 +62,20 @@ def fork_lanes(
             raise SpecError(f"needs {name} >= 1, got {value}: {STEPS if name == 'steps' else REPEATS} is usual")
     if 1.0 not in factors:
         raise SpecError(f"needs a copy at factor 1 to compare with, got {list(factors)}: add it")
-    before = evaluate(lanes, gradients, task, "train", CURVE_EXAMPLES)["train_loss"]
+    before, held_out = (
+        evaluate(lanes, gradients, task, split, CURVE_EXAMPLES)[f"{split}_loss"] for split in ("train", "validation")
+    )
     after = np.stack([_gone_on(lanes, gradients, task, factors, steps, repeat, before) for repeat in range(repeats)])
     return {
-        lane: Fork(lanes.step, steps, np.array(factors), np.full(repeats, before[row]), after[:, row])
+        lane: Fork(
+            step=lanes.step,
+            steps=steps,
+            factors=np.array(factors),
+            before=np.full(repeats, before[row]),
+            after=after[:, 0, row],
+            held_out_before=np.full(repeats, held_out[row]),
+            held_out_after=after[:, 1, row],
+        )
         for row, lane in enumerate(lanes.alive)
     }
 
@@ -76,6 +86,7 @@ def fork_steps(
     advance: Callable[[float, int], None],
     probe: Callable[[], float],
     *,
+    held_out: Callable[[], float] | None = None,
     step: int = 0,
     factors: Sequence[float] = FACTORS,
     steps: int = STEPS,
@@ -88,7 +99,9 @@ def fork_steps(
         restore: Puts it back.
         advance: Called as ``advance(factor, repeat)``: makes ``steps`` updates with η times the factor, on batches that depend
             on the repeat alone.
-        probe: Mean loss on fixed examples.
+        probe: Mean loss on fixed examples, of those that are trained on.
+        held_out: Mean loss on fixed examples that are not. A diagnosis then asks whether a longer step would have helped them,
+            too: without it, noise that is learned by heart passes for progress.
         step: Updates made so far.
         factors: What η is multiplied by; one of them is 1.
         steps: Updates that ``advance`` makes.
@@ -103,15 +116,18 @@ def fork_steps(
         >>> found.after.round(2), w
         (array([[0.97, 0.9 , 0.74]]), [1.0])
     """
-    state, start = snapshot(), probe()
-    after = np.full((repeats, len(factors)), np.inf)
+    probes = [probe] if held_out is None else [probe, held_out]
+    state = snapshot()
+    before = np.array([[look()] * repeats for look in probes])
+    after = np.full((len(probes), repeats, len(factors)), np.inf)
     for repeat in range(repeats):
         for column, factor in enumerate(factors):
             restore(state)
             advance(factor, repeat)
-            after[repeat, column] = _finite(probe())
+            after[:, repeat, column] = [_finite(look()) for look in probes]
     restore(state)
-    return Fork(step, steps, np.array(factors), np.full(repeats, start), after)
+    found = Fork(step, steps, np.array(factors), before[0], after[0])
+    return found if held_out is None else replace(found, held_out_before=before[1], held_out_after=after[1])
 
 
 @final
@@ -129,14 +145,15 @@ class _Longer:
 def _gone_on(
     lanes: Lanes, gradients: Gradients, task: Task, factors: Sequence[float], steps: int, repeat: int, before: Array
 ) -> Array:
-    """Probe losses of the copies, (K, F), infinite where a copy diverged."""
+    """Training and held-out losses of the copies, (2, K, F), infinite where a copy diverged."""
     copies = _copies(lanes, factors, steps, repeat, before)
     for _ in train(copies, gradients, task):
         pass
-    found = np.full(len(copies.specs), np.inf)
+    found = np.full((2, len(copies.specs)), np.inf)
     if copies.alive:
-        found[copies.alive] = copies.evaluations["train_loss"][-1][copies.alive]
-    return np.where(np.isfinite(found), found, np.inf).reshape(-1, len(factors))
+        last = [copies.evaluations[f"{split}_loss"][-1] for split in ("train", "validation")]
+        found[:, copies.alive] = np.stack(last)[:, copies.alive]
+    return np.where(np.isfinite(found), found, np.inf).reshape(2, -1, len(factors))
 
 
 def _copies(lanes: Lanes, factors: Sequence[float], steps: int, repeat: int, before: Array) -> Lanes:

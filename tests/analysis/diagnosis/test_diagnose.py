@@ -226,6 +226,8 @@ def test_a_fork_needs_a_copy_that_was_left_alone() -> None:
         Fork(0, 1, np.array([0.5, 2.0]), np.ones(1), np.ones((1, 2)))
     with pytest.raises(SpecError, match="one row per repeat"):
         Fork(0, 1, np.array([0.5, 1.0]), np.ones(1), np.ones((2, 2)))
+    with pytest.raises(SpecError, match="give both"):
+        Fork(0, 1, np.array([0.5, 1.0]), np.ones(1), np.ones((1, 2)), held_out_before=np.ones(1))
 
 
 # ── Laws ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

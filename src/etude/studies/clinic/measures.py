@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -11,7 +11,7 @@ from etude.core.errors import SpecError
 from etude.core.fork import Fork
 from etude.core.measure import AtEnd, Measure
 from etude.core.spec import RunSpec, TaskRef
-from etude.core.trace import Trace
+from etude.core.trace import Array, Trace
 from etude.schedules.constant import Constant
 from etude.training.measures.angles import Alignment, GradientCosine
 from etude.training.measures.angular import AngularUpdate, ScaleInvariance
@@ -32,13 +32,16 @@ FACTORS = (1 / 3, 1.0, 3.0)
 REPEATS = 4
 LENGTH = 1 / 8
 """Share of the horizon that the copies of a fork test go on for."""
+TRAINED, HELD_OUT = "fork", "fork_held_out"
+"""Prefixes of the columns that hold a fork test's losses."""
 
 
 @final
 @dataclass(frozen=True)
 class ForkTest:
-    """The fork test of ``training.fork`` as a measure, of runs without clipping: columns ``fork/…`` at one point.
+    """The fork test of ``training.fork`` as a measure, of runs without clipping: columns at one point.
 
+    ``fork/…`` holds the losses on training data, ``fork_held_out/…`` those on held-out data.
     The copies hold η, or its multiples, as it is when they part.
 
     Attributes:
@@ -57,15 +60,13 @@ class ForkTest:
 
     def at_point(self, point: Point) -> Columns:
         """Probe losses of the copies, (K,) each; NaN at other points."""
-        names = [
-            "fork/steps",
-            "fork/before",
-            *(_column(repeat, factor) for repeat in range(REPEATS) for factor in FACTORS),
-        ]
+        names = ["fork/steps", *_columns(TRAINED), *_columns(HELD_OUT)]
         table = np.full((len(names), len(point.lr)), np.nan)
         if point.step == self.at:
             for lane, fork in self._forks(point).items():
-                table[:, lane] = [self.steps, fork.before[0], *fork.after.ravel()]
+                probed = [fork] if fork.on_held_out is None else [fork, fork.on_held_out]
+                numbers = [number for each in probed for number in (each.before[0], *each.after.ravel())]
+                table[: 1 + len(numbers), lane] = [self.steps, *numbers]
         return {name: point.lr.new_tensor(row) for name, row in zip(names, table, strict=True)}
 
     def _forks(self, point: Point) -> dict[int, Fork]:
@@ -93,17 +94,30 @@ class ForkTest:
 def fork_of(trace: Trace) -> Fork | None:
     """The fork test that a run's trace holds; ``None`` where none was made, or the run had diverged before."""
     columns = trace.evaluations
-    made = np.flatnonzero(np.isfinite(columns.get("fork/before", np.zeros(0))))
+    trained = _probed(trace, TRAINED)
+    if trained is None:
+        return None
+    at, before, after = trained
+    held_out = _probed(trace, HELD_OUT)
+    found = Fork(int(columns["step"][at]), int(columns["fork/steps"][at]), np.array(FACTORS), before, after)
+    return found if held_out is None else replace(found, held_out_before=held_out[1], held_out_after=held_out[2])
+
+
+def _probed(trace: Trace, prefix: str) -> tuple[int, Array, Array] | None:
+    """At which evaluation copies parted, the loss there, (R,), and their losses at the end, (R, F)."""
+    columns = trace.evaluations
+    first, *others = _columns(prefix)
+    made = np.flatnonzero(np.isfinite(columns.get(first, np.zeros(0))))
     if not len(made):
         return None
     at = int(made[0])
-    after = np.array([[columns[_column(repeat, factor)][at] for factor in FACTORS] for repeat in range(REPEATS)])
-    before = np.full(REPEATS, columns["fork/before"][at])
-    return Fork(int(columns["step"][at]), int(columns["fork/steps"][at]), np.array(FACTORS), before, after)
+    after = np.array([columns[name][at] for name in others]).reshape(REPEATS, len(FACTORS))
+    return at, np.full(REPEATS, columns[first][at]), after
 
 
-def _column(repeat: int, factor: float) -> str:
-    return f"fork/{repeat}/{factor:.3g}"
+def _columns(prefix: str) -> list[str]:
+    """Names of the loss before, and of those after by repeat and factor."""
+    return [f"{prefix}/before", *(f"{prefix}/{repeat}/{factor:.3g}" for repeat in range(REPEATS) for factor in FACTORS)]
 
 
 SMALL: tuple[Measure, ...] = (
