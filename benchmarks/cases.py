@@ -35,7 +35,7 @@ BAND = 0.05
 
 def worlds(half: Half) -> tuple[World, ...]:
     """The worlds of a half."""
-    return development() if half == "development" else held_out()
+    return (*development(), *held_out())
 
 
 def sweeps(world: World, seed: int) -> list[Case]:

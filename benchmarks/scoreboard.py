@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import final
 
 from cases import SWEPT, label, limits, planted, special, sweeps, worlds
+from judge import Labelled, judge, keep, kept, labelled
 from lab import Case, Run, heal, train_cases, unmeasured
-from others import OTHERS
-from tables import Score, report
+from tables import Score, mistakes, report
 from worlds import Half, World
 
 from etude.analysis.diagnosis.diagnose import diagnose
-from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Diagnosis, Fault
 from etude.execution.pool import run_jobs
 
-LR_FAULTS = {
-    "low": {Fault.TOO_LOW, Fault.LONG_WARMUP, Fault.DECAYED_EARLY},
-    "high": {Fault.TOO_HIGH, Fault.DIVERGING, Fault.OSCILLATION, Fault.NOISE_FLOOR},
-}
 FACTS = {
     Fault.WRONG_SCHEDULE,
     Fault.FROZEN_PARAMETER,
@@ -42,7 +37,19 @@ UNHEALED = {Fault.PLATEAU, Fault.EDGE, Fault.OVERFITTING}
 ROUNDS = 3
 """Times a remedy may be followed by the next diagnosis's."""
 
-Job = Callable[[], list[Score]]
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """Runs that are trained in one go.
+
+    Attributes:
+        name: Of the file that keeps them.
+        runs: Trains them.
+    """
+
+    name: str
+    runs: Callable[[], list[Labelled]]
 
 
 def main() -> None:
@@ -51,26 +58,28 @@ def main() -> None:
     parser.add_argument("--half", choices=("development", "held-out"), default="held-out")
     parser.add_argument("--seeds", type=int, default=5, help="replicates of the sweeps")
     parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults")
-    parser.add_argument("--remedies", type=int, default=1, help="replicates of the sweeps whose remedies are followed")
+    parser.add_argument("--remedies", type=int, default=1, help="replicates whose remedies are followed")
     parser.add_argument("--worlds", help="only these of the half; special: the faults that need a network of their own")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="where to keep what was said of every run, as it comes")
-    parser.add_argument("--read", type=Path, nargs="+", help="run nothing; print the tables of what was kept")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for trained runs; those that it has already are not trained again"
+    )
+    parser.add_argument("--again", type=Path, nargs="+", help="train nothing; diagnose what these folders keep")
+    parser.add_argument("--wrong", action="store_true", help="list the runs whose first verdict is wrong")
     options = parser.parse_args()
-    if options.read:
-        kept = [Score(**score) for path in options.read for score in json.loads(path.read_text())]
-        print(report(kept))
-        return
-    began = time.monotonic()
-    chosen = options.worlds.split(",") if options.worlds else None
-    jobs = jobs_of(options.half, options.seeds, options.planted, options.remedies, chosen)
-    scores: list[Score] = []
-    for done, (_, found) in enumerate(run_jobs(_work, jobs, options.workers), start=1):
+    if options.again:
+        paths = sorted(path for folder in options.again for path in folder.glob("*.pkl"))
+        jobs = [Job(path.stem, partial(kept, path)) for path in paths]
+    else:
+        chosen = options.worlds.split(",") if options.worlds else None
+        jobs = jobs_of(options.half, options.seeds, options.planted, options.remedies, chosen)
+    began, scores = time.monotonic(), list[Score]()
+    for done, (_, found) in enumerate(run_jobs(partial(_work, options.keep), jobs, options.workers), start=1):
         scores += found
         print(f"\r{done} of {len(jobs)} jobs, {len(scores)} runs, {time.monotonic() - began:.0f} s", end="", flush=True)
-        if options.json:
-            options.json.write_text(json.dumps([asdict(score) for score in scores], indent=1))
     print("\n" + report(scores))
+    if options.wrong:
+        print("\n" + mistakes(scores))
 
 
 def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[str] | None = None) -> list[Job]:
@@ -79,82 +88,63 @@ def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[
     own: list[World | None] = [*here, None] if chosen is None or "special" in chosen else [*here]
     jobs: list[Job] = []
     for seed in range(max(seeds, plants)):
-        jobs += [partial(score_sweeps, world, seed, remedies=seed < treated) for world in here if seed < seeds]
-        jobs += [partial(score_planted, half, world, seed) for world in own if seed < plants]
+        for world in here if seed < seeds else ():
+            jobs.append(Job(f"sweeps-{world.name}-{seed}", partial(swept_runs, world, seed, remedies=seed < treated)))
+        for place in own if seed < plants else ():
+            name = f"planted-{place.name if place else 'special-' + half}-{seed}"
+            jobs.append(Job(name, partial(planted_runs, half, place, seed, remedies=seed < treated)))
     return jobs
 
 
-def score_sweeps(world: World, seed: int, *, remedies: bool = True) -> list[Score]:
+def swept_runs(world: World, seed: int, *, remedies: bool) -> list[Labelled]:
     """Sweeps over the learning rate, labelled by their results; sick runs of the first follow their remedies together."""
     runs = train_cases(sweeps(world, seed))
     groups = [[run for run in runs if run.case.kind == f"sweep {name}"] for name in SWEPT]
-    scores: list[Score] = []
+    found: list[Labelled] = []
     for i, group in enumerate(groups):
         truths = label(group)
-        found = [_score(run, truth) for run, truth in zip(group, truths, strict=True)]
-        sick = {j: run for j, (run, truth) in enumerate(zip(group, truths, strict=True)) if truth != "ok"}
-        if i == 0 and remedies:
-            for j, good in _treated(sick, limits(group)).items():
-                found[j] = replace(found[j], healed=good)
-        scores += found
+        sick = {j: run for j, run in enumerate(group) if truths[j] != "ok"}
+        healed = _treated(sick, limits(group)) if i == 0 and remedies else {}
+        found += [labelled(run, truths[j], healed=healed.get(j)) for j, run in enumerate(group)]
     best = limits(groups[0])
     others = [run for run in runs if run.case.kind.startswith("good ")]
-    return scores + [_score(run, "ok") for run in others if _within(run, best)]
+    return found + [labelled(run, "ok" if _within(run, best) else "") for run in others]
 
 
-def score_planted(half: Half, world: World | None, seed: int) -> list[Score]:
+def planted_runs(half: Half, world: World | None, seed: int, *, remedies: bool) -> list[Labelled]:
     """Planted faults of a world, or without one those that need a network of their own."""
     cases = list(special(half, seed) if world is None else planted(world, seed))
-    scores = []
+    found = []
     runs = _train_alike(cases)
     twins = {run.case.world: run for run in runs if run.case.kind == "twin"}
     for run in runs:
-        case, twin = run.case, twins.get(run.case.world)
-        counts = case.truth & FACTS or twin is None or not _within(run, limits([twin]))
+        case, twin = run.case, twins[run.case.world]
+        counts = case.truth & FACTS or not _within(run, limits([twin]))
         if case.truth and not counts:
+            found.append(labelled(run, ""))
             continue
-        score = _score(run, "/".join(sorted(case.truth)) if case.truth else "ok")
-        if case.truth and twin is not None and not case.truth & UNHEALED:
-            score = replace(score, healed=_treated({0: run}, limits([twin])).get(0, False))
-        scores.append(score)
-    return scores
+        healed = None
+        if remedies and case.truth and not case.truth & UNHEALED:
+            healed = _treated({0: run}, limits([twin])).get(0, False)
+        found.append(labelled(run, "/".join(sorted(case.truth)) if case.truth else "ok", healed=healed))
+    return found
 
 
-def _work(job: Job, _should_stop: Callable[[], bool]) -> Iterator[list[Score]]:
+def _work(folder: Path | None, job: Job, _should_stop: Callable[[], bool]) -> Iterator[list[Score]]:
     import torch
 
     torch.set_num_threads(1)
+    path = None if folder is None else folder / f"{job.name}.pkl"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        yield job()
-
-
-def _score(run: Run, truth: str) -> Score:
-    case, others = run.case, Evidence(run.case.record(run.trace))
-    said = diagnose(case.record(run.trace))
-    forked = _said(run)
-    return Score(
-        world=case.world,
-        kind=case.kind,
-        truth=truth,
-        lr=case.spec.peak_lr,
-        seed=case.spec.seed,
-        said=[d.fault.value for d in said],
-        right=_right(said[0], truth),
-        said_forked=[d.fault.value for d in forked],
-        right_forked=_right(forked[0], truth),
-        others={name: sorted(rule(others)) for name, rule in OTHERS.items()},
-    )
+        runs = kept(path) if path and path.exists() else job.runs()
+        if path and not path.exists():
+            keep(runs, path)
+        yield [judge(run) for run in runs]
 
 
 def _said(run: Run) -> list[Diagnosis]:
     return diagnose(run.case.record(run.trace, run.fork))
-
-
-def _right(first: Diagnosis, truth: str) -> bool:
-    if truth == "ok":
-        return not first.accuses
-    return first.fault in LR_FAULTS.get(truth, truth.split("/"))
 
 
 def _within(run: Run, most: dict[str, float]) -> bool:

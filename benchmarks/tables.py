@@ -43,10 +43,23 @@ class Score:
     healed: bool | None = None
 
 
-def report(scores: Sequence[Score]) -> str:
+def mistakes(scores: Sequence[Score]) -> str:
+    """Runs whose first verdict is wrong, from the trace alone or with a fork test."""
+    wrong = [s for s in scores if s.truth and not (s.right and s.right_forked)]
+    lines = [
+        f"{s.world:16} {s.kind:18} {s.seed:2} lr {s.lr:<9.3g} {s.truth:20} "
+        f"{'right' if s.right else ','.join(s.said):36} forked: {'right' if s.right_forked else ','.join(s.said_forked)}"
+        for s in sorted(wrong, key=lambda s: (s.truth, s.world, s.kind, s.seed, s.lr))
+    ]
+    return "\n".join(["Wrong first verdicts:", *lines])
+
+
+def report(everything: Sequence[Score]) -> str:
     """The tables."""
+    scores = [s for s in everything if s.truth]
     ok = [s for s in scores if s.truth == "ok"]
     lines = [f"{len(scores)} runs of {len({s.seed for s in scores})} seeds, {len(ok)} of them healthy"]
+    lines.append(f"set aside, since their results do not bear out what they were meant to be: {_aside(everything)}")
     for name, forked in (("from the trace alone", False), ("with a fork test", True)):
         lines += ["", f"Diagnosis {name}:", *_rows([_with_fork(s) for s in scores] if forked else scores)]
     healed = [bool(s.healed) for s in scores if s.healed is not None]
@@ -66,6 +79,11 @@ def report(scores: Sequence[Score]) -> str:
     lines += ["", f"{'Other tools, same runs':24} false alarm   low→low  high→high  other→named  any complaint on sick"]
     lines += [_other_row(name, scores) for name in OTHERS]
     return "\n".join(lines)
+
+
+def _aside(everything: Sequence[Score]) -> str:
+    counts = Counter(s.kind for s in everything if not s.truth)
+    return ", ".join(f"{kind} {n}" for kind, n in counts.most_common()) or "none"
 
 
 def _rows(scores: Sequence[Score]) -> list[str]:
