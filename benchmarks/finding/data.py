@@ -1,4 +1,4 @@
-"""Data that the problems of the finder's scoreboard need beside those of ``worlds``."""
+"""Data that the problems of the finder's scoreboard need beside those of ``sources``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
+from sources import fashion
 from torch import Tensor, nn
 from torch.nn import functional
-from worlds import fashion
 
 from etude.tasks.models import mlp
 from etude.tasks.task import Task

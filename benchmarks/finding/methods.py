@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -36,7 +36,8 @@ class Search:
         seconds: Processor time that it took on one thread.
         interval: Where it says that the best one may lie.
         confidence: In its own words.
-        note: Why there is no answer.
+        expected: Regret that it expects, as a share of the descent.
+        note: Why there is no answer; or its doubts.
     """
 
     problem: str
@@ -47,6 +48,7 @@ class Search:
     seconds: float
     interval: tuple[float, float] | None = None
     confidence: str | None = None
+    expected: float | None = None
     note: str | None = None
 
 
@@ -99,9 +101,13 @@ def _found(method: str, problem: Problem, seed: int, *, judged: bool) -> Search:
 
 
 def _told(answer: Answer, search: Search) -> Search:
-    note = None if answer.reason is None else answer.reason.key
-    return Search(
-        **{**vars(search), "interval": answer.interval, "confidence": answer.confidence, "note": note},
+    said = answer.doubts if answer.reason is None else (answer.reason,)
+    return replace(
+        search,
+        interval=answer.interval,
+        confidence=answer.confidence,
+        expected=answer.verdict and answer.verdict.share,
+        note=", ".join(message.key for message in said) or None,
     )
 
 

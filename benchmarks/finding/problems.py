@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import torch
+from sources import digits, noisy_digits, teacher
 from torch import nn, optim
-from worlds import digits, noisy_digits, teacher
 
 from etude.core.rule import Rule
 from etude.core.trace import Array

@@ -19,7 +19,8 @@ def report(problems: Sequence[Problem], truths: Mapping[str, Truth], searches: S
         names = {p.name for p in problems if p.half == half}
         mine = [s for s in searches if s.problem in names]
         if mine:
-            parts += [_title(half, mine), _methods(mine, truths), _intervals(mine, truths), _problems(mine, truths)]
+            parts += [_title(half, mine), _methods(mine, truths), _intervals(mine, truths), _confidences(mine, truths)]
+            parts += [_problems(mine, truths)]
     return "\n\n".join(parts)
 
 
@@ -64,14 +65,7 @@ def _regret(s: Score) -> float:
 
 
 def _intervals(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
-    head = (
-        "interval of",
-        "holds the best η",
-        "meets the truth's own interval",
-        "decades wide",
-        "answers",
-        "confidence",
-    )
+    head = ("interval of", "holds the best η", "meets the truth's own interval", "decades wide", "answers")
     rows = []
     for own in _by_method(searches):
         found = coverage(own, truths)
@@ -79,20 +73,43 @@ def _intervals(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
             low, high = found.between
             share = f"{100 * found.best:.0f} % ({100 * low:.0f} – {100 * high:.0f})"
             meets = f"{100 * found.compatible:.0f} %"
-            rows.append(
-                [found.method, share, meets, f"{found.width:.2f}", str(found.answered), _confidences(own, truths)]
-            )
+            rows.append([found.method, share, meets, f"{found.width:.2f}", str(found.answered)])
     return _table(head, rows)
 
 
 def _confidences(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
-    """How many answers of each confidence, and what they lose on average."""
-    said = []
-    for word in ("high", "medium", "low"):
-        lost = [truths[s.problem].regret(s.lr) for s in searches if s.confidence == word and s.lr is not None]
-        if lost:
-            said.append(f"{word}: {len(lost)}, losing {100 * np.mean(lost):.1f} %")
-    return "; ".join(said)
+    """What answers of each confidence lose, beside what they expect to lose, and how often their interval holds the best."""
+    head = (
+        "confidence of",
+        "said",
+        "answers",
+        "lose less than 2 %",
+        "mean regret, %",
+        "largest",
+        "expected",
+        "holds the best η",
+    )
+    rows = []
+    for own in _by_method(searches):
+        for word in ("high", "low"):
+            said = [s for s in own if s.confidence == word]
+            if said:
+                rows.append([own[0].method, word, *_confidence_row(said, truths)])
+    return _table(head, rows)
+
+
+def _confidence_row(said: Sequence[Search], truths: Mapping[str, Truth]) -> list[str]:
+    lost = np.array([100 * truths[s.problem].regret(s.lr) for s in said if s.lr is not None])
+    expected = np.array([100 * s.expected for s in said if s.expected is not None])
+    held = [s.interval[0] <= truths[s.problem].best <= s.interval[1] for s in said if s.interval is not None]
+    return [
+        str(len(said)),
+        str(int((lost < 2).sum())),
+        f"{lost.mean():.1f}",
+        f"{lost.max():.1f}",
+        f"{expected.mean():.1f}",
+        str(sum(held)),
+    ]
 
 
 def _problems(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:

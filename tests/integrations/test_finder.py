@@ -213,7 +213,7 @@ def test_a_step_that_cannot_be_repeated_is_named() -> None:
     optimizer = SGD(model.parameters(), lr=0.1)
     step = step_of(model, optimizer, lambda: model() * (1 + 0.001 * next(drift)))
     answer = etude.find(model, optimizer, step, reset=lambda: None, budget=400)
-    assert "find.not_repeatable" in [note.key for note in answer.notes]
+    assert "find.not_repeatable" in [note.key for note in answer.doubts]
 
 
 def test_the_learning_rate_is_set_when_that_is_asked_for_and_groups_keep_their_ratio() -> None:
@@ -342,7 +342,7 @@ def test_without_data_it_is_said_that_batches_differ() -> None:
         return functional.cross_entropy(model(inputs[chosen]), labels[chosen])
 
     answer = etude.find(model, optimizer, step_of(model, optimizer, loss))
-    assert "find.unpaired" in [note.key for note in answer.notes]
+    assert "find.unpaired" in [note.key for note in answer.doubts]
 
 
 def constant() -> Answer:

@@ -82,7 +82,7 @@ def test_other_libraries_were_asked_the_same(board: Any) -> None:
 
 def test_answers_are_scored_by_problem_and_refusals_counted(board: Any, valley: Any) -> None:
     def search(problem: str, seed: int, lr: float | None) -> Any:
-        return board.methods.Search(problem, seed, "ours", lr, 900, 2.0, lr and (lr / 2, lr * 2), "high")
+        return board.methods.Search(problem, seed, "ours", lr, 900, 2.0, lr and (lr / 2, lr * 2), "high", 0.3)
 
     searches = [search("a", 0, 0.1), search("a", 1, None), search("b", 0, 0.01), search("b", 1, 1.0)]
     truths = {"a": valley, "b": valley}
@@ -93,7 +93,9 @@ def test_answers_are_scored_by_problem_and_refusals_counted(board: Any, valley: 
     assert covered.best == pytest.approx(0.5)
     assert covered.width == pytest.approx(np.log10(4))
     problems = [SimpleNamespace(name=name, half="tuning") for name in "ab"]
-    assert "| ours | 37.5 (0.0 – 75.0) | 100 |" in board.tables.report(problems, truths, searches)
+    printed = board.tables.report(problems, truths, searches)
+    assert "| ours | 37.5 (0.0 – 75.0) | 100 |" in printed
+    assert "| ours | high | 4 | 1 | 50.0 | 100.0 | 30.0 | 1 |" in printed
 
 
 def test_all_methods_name_a_learning_rate(board: Any) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
-from etude.analysis.finder.verdict import Confidence, Verdict
+from etude.analysis.finder.verdict import Verdict
 from etude.core.message import Message, Value
 from etude.integrations.finder.search import Search
 from etude.report.catalogue import Language, say
@@ -16,6 +16,8 @@ from etude.report.html import write_html
 
 if TYPE_CHECKING:
     from etude.report.page import Page
+
+Confidence = Literal["high", "low"]
 
 
 @final
@@ -30,7 +32,7 @@ class Answer:
         measured: Steps of each run that decided; 0 when there was none.
         steps: Training steps that the search took.
         seconds: Time that it took.
-        notes: What to know beside the answer.
+        doubts: Why to trust the answer less.
         classical: What the usual rules read off the ramp, by name; the answer does not use them.
         search: All that was measured.
         schedule: What the learning rate is planned to do, with its recommended value as the peak; ``None``: stay constant.
@@ -43,7 +45,7 @@ class Answer:
     steps: int
     seconds: float
     search: Search
-    notes: tuple[Message, ...] = ()
+    doubts: tuple[Message, ...] = ()
     classical: dict[str, float] = field(default_factory=dict)
     schedule: str | None = None
 
@@ -59,12 +61,14 @@ class Answer:
 
     @property
     def confidence(self) -> Confidence | None:
-        """How far to trust the answer."""
-        return self.verdict.confidence if self.verdict else None
+        """How far to trust the answer: low where something speaks against it, or was never tested."""
+        if self.verdict is None:
+            return None
+        return "low" if self.doubts else "high"
 
     @property
     def regret(self) -> float | None:
-        """Loss that is expected to be given away against the best learning rate."""
+        """Loss that is expected to be given away against the best learning rate, in runs of the measured length."""
         return self.verdict.regret if self.verdict else None
 
     @property
@@ -83,8 +87,8 @@ class Answer:
         cost = Message("find.cost", {"steps": self.steps, "seconds": self.seconds})
         if self.verdict is None:
             assert self.reason is not None
-            return Message("find.no_answer"), self.reason, *self.notes, cost
-        return *_said(self.verdict, self), *self.notes, cost
+            return Message("find.no_answer"), self.reason, cost
+        return *_said(self.verdict, self), cost
 
     def text(self, language: Language = "en") -> str:
         """The answer in a few lines."""
@@ -111,8 +115,8 @@ class Answer:
                 "seconds": round(self.seconds, 3),
                 "reason": self.reason and say(self.reason),
                 "reason_zh": self.reason and say(self.reason, "zh"),
-                "notes": [say(note) for note in self.notes],
-                "notes_zh": [say(note, "zh") for note in self.notes],
+                "doubts": [say(doubt) for doubt in self.doubts],
+                "doubts_zh": [say(doubt, "zh") for doubt in self.doubts],
                 "classical": self.classical,
             },
             indent=2,
@@ -147,11 +151,12 @@ def _how(verdict: Verdict, answer: Answer) -> Message:
 def _said(verdict: Verdict, answer: Answer) -> list[Message]:
     low, high = verdict.interval
     values: dict[str, Value] = {"lr": verdict.lr, "low": low, "high": high, "horizon": answer.horizon}
-    said = [Message(f"find.answer.{verdict.confidence}", values)]
-    said.append(_how(verdict, answer))
+    said = [Message(f"find.answer.{answer.confidence}", values), *answer.doubts, _how(verdict, answer)]
     if verdict.capped:
         said.append(Message("find.capped"))
-    said.append(Message("find.regret", {"regret": verdict.regret, "measured": answer.measured}))
+    said.append(
+        Message("find.regret", {"regret": verdict.regret, "share": 100 * verdict.share, "measured": answer.measured})
+    )
     below, beyond = answer.edge
     if below is not None and beyond is not None:
         said.append(

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from etude.analysis.finder.classical import classical
-from etude.analysis.finder.verdict import conclude
+from etude.analysis.finder.doubts import doubts
+from etude.analysis.finder.verdict import Verdict, conclude
 from etude.core.errors import SpecError
 from etude.core.message import Message
 from etude.core.schedule import Schedule
@@ -147,10 +148,14 @@ def find(
 
 
 def _answer(found: Search, stage: Stage, horizon: int, seconds: float, schedule: str | None) -> Answer:
-    verdict = None
+    verdict: Verdict | None = None
+    against: tuple[Message, ...] = ()
     if found.objection is None and found.best is not None:
-        sound = found.edge[0] if found.edge[1] is not None else None
-        verdict = conclude(found.runs, found.best, sound, horizon, paired=stage.paired)
+        below, beyond = found.edge
+        verdict = conclude(found.runs, found.best, below if beyond is not None else None, horizon)
+        judged = any(run.judged is not None for run in found.runs)
+        noise, steps = found.reading.noise, found.runs[0].planned
+        against = doubts(found.best, noise, verdict.lr, beyond, steps, horizon, stage.epoch, judged=judged)
     return Answer(
         verdict=verdict,
         reason=found.objection,
@@ -159,26 +164,27 @@ def _answer(found: Search, stage: Stage, horizon: int, seconds: float, schedule:
         steps=stage.steps,
         seconds=seconds,
         search=found,
-        notes=tuple(_notes(found, stage)) if verdict else (),
+        doubts=(*against, *_untested(found, stage)) if verdict else (),
         classical=classical(found.ramp),
         schedule=schedule,
     )
 
 
-def _notes(found: Search, stage: Stage) -> list[Message]:
-    notes = []
+def _untested(found: Search, stage: Stage) -> list[Message]:
+    """How this search differs from those whose answers were tested."""
+    ways = []
     if not stage.paired:
-        notes.append(Message("find.unpaired"))
+        ways.append(Message("find.unpaired"))
     firsts = [float(run.losses[0]) for run in (*found.scouts, *found.runs) if run.order == 0]
     if stage.paired and max(firsts) - min(firsts) > _REPEATED * max(map(abs, firsts)):
-        notes.append(Message("find.not_repeatable", {"low": min(firsts), "high": max(firsts)}))
+        ways.append(Message("find.not_repeatable", {"low": min(firsts), "high": max(firsts)}))
     orders = {run.order for run in found.runs}
     starts = {run.order: float(run.losses[0]) for run in found.runs}
     if len(orders) == 1:
-        notes.append(Message("find.one_order"))
+        ways.append(Message("find.one_order"))
     elif len(set(starts.values())) == 1:
-        notes.append(Message("find.same_order"))
-    return notes
+        ways.append(Message("find.same_order"))
+    return ways
 
 
 def _refused(reason: Message, steps: int | None) -> Answer:

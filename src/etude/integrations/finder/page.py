@@ -19,7 +19,9 @@ _HEADROOM = 0.25
 def lay_out(answer: Answer, command: str = "etude.find(...)") -> Page:
     """The page of an answer; ``command`` makes it again."""
     sections = [*_runs(answer), *_ramp(answer)]
-    first = 1 if answer.verdict and answer.schedule is None else 2  # for which schedule it holds, or why there is none
+    first = 1 + len(answer.doubts)  # what speaks against it stands beside it
+    if answer.verdict is None or answer.schedule is not None:
+        first += 1  # why there is none, or for which schedule it holds
     return Page(
         study="find",
         title=Message("find.title"),

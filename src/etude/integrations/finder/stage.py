@@ -40,6 +40,12 @@ class Stage:
         reset: Called before each run, to rewind what ``step`` reads its batches from.
         also: Further objects whose state shall be kept; those that the functions name are kept anyway.
         evaluate: Judges the model at the end of a run.
+
+    Attributes:
+        steps: Steps made so far.
+        updates: Updates that the optimizers made so far.
+        paired: Whether all learning rates see the same batches.
+        epoch: Batches in a pass through ``data``; ``None`` until a run came to its end.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Stage:
     ) -> None:
         self.steps = 0
         self.updates = 0
+        self.epoch: int | None = None
         self.paired = data is not None or reset is not None
         self._optimizers, self._step, self._data = optimizers, step, data
         self._reset, self._evaluate, self._lr = reset, evaluate, 0.0
@@ -148,17 +155,17 @@ class Stage:
         data = self._data() if callable(self._data) else self._data
         if isinstance(data, list | tuple) and order:
             data = [data[i] for i in np.random.default_rng(order).permutation(len(data))]
-        return _forever(data)
+        return self._forever(data)
 
-
-def _forever(data: Iterable[Any]) -> Iterator[Any]:
-    while True:
-        count = 0
-        for batch in data:
-            count += 1
-            yield batch
-        if count == 0:
-            raise DataError("the data has no batch: pass data with at least one")
+    def _forever(self, data: Iterable[Any]) -> Iterator[Any]:
+        while True:
+            count = 0
+            for batch in data:
+                count += 1
+                yield batch
+            if count == 0:
+                raise DataError("the data has no batch: pass data with at least one")
+            self.epoch = count
 
 
 def _scales(optimizers: Sequence[Optimizer]) -> list[float]:
