@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -199,6 +200,18 @@ def test_a_fork_that_comes_three_times_as_far_is_certain(
     assert (found.fault, found.confidence) == (Fault.TOO_LOW, Confidence.CERTAIN)
 
 
+def test_what_a_fork_gains_on_training_data_alone_convicts_nobody(
+    healthy: Any, slow: Callable[[float], dict[str, Array]]
+) -> None:
+    by_heart, held_out = fork(1.0, 0.967, 0.9, 0.7), fork(1.0, 0.96, 0.9, 0.9)
+    found = healthy.record(
+        None, slow(0.5), fork=replace(by_heart, held_out_before=held_out.before, held_out_after=held_out.after)
+    )
+    assert Fault.TOO_LOW not in faults(found)
+    agreed = replace(by_heart, held_out_before=by_heart.before, held_out_after=by_heart.after)
+    assert faults(healthy.record(None, slow(0.5), fork=agreed))[0] is Fault.TOO_LOW
+
+
 def test_a_fork_that_comes_no_further_acquits(healthy: Any, slow: Callable[[float], dict[str, Array]]) -> None:
     aligned = {"alignment": 0.6 + 0.1 * healthy.rng.normal(size=STEPS)}
     assert Fault.TOO_LOW not in faults(healthy.record(aligned, slow(0.5), fork=fork(1.0, 0.93, 0.9, 0.89)))
@@ -217,8 +230,9 @@ def test_a_fork_that_the_lower_rate_wins_shows_the_noise_floor(healthy: Any) -> 
 def test_a_plateau_on_which_no_rate_matters_is_not_the_learning_rate(healthy: Any) -> None:
     flat = {"train_loss": np.full(POINTS, 2.3), "validation_loss": np.full(POINTS, 2.3)}
     loss = 2.3 + 0.01 * healthy.rng.normal(size=STEPS)
-    found = first(healthy.record({"loss": loss}, flat, fork=fork(2.3, 2.3, 2.3, 2.3)))
-    assert (found.fault, found.confidence) == (Fault.PLATEAU, Confidence.CERTAIN)
+    for higher in (2.3, 2.6):  # no better, or worse
+        found = first(healthy.record({"loss": loss}, flat, fork=fork(2.3, 2.3, 2.3, higher)))
+        assert (found.fault, found.confidence) == (Fault.PLATEAU, Confidence.CERTAIN)
 
 
 def test_a_fork_needs_a_copy_that_was_left_alone() -> None:

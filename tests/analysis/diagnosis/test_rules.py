@@ -51,6 +51,13 @@ def test_spikes_are_counted_and_the_limit_is_the_95th_percentile_of_the_clean_no
     assert changes(told)["clip_norm"] == pytest.approx(clean)
 
 
+def test_what_stands_out_where_every_step_sees_all_the_data_is_no_spike(healthy: Any) -> None:
+    norms = healthy.per_step["gradient_norm"].copy()
+    norms[200] *= 100
+    verdict(healthy.record({"gradient_norm": norms}, batch_size=32, examples=320), Fault.SPIKE)
+    silent(healthy.record({"gradient_norm": norms}, batch_size=320, examples=320), Fault.SPIKE)
+
+
 def test_a_heavy_tail_is_no_spike(healthy: Any) -> None:
     norms = np.exp(0.5 * healthy.rng.normal(size=STEPS))  # passes ten times its median once in 500 000
     silent(healthy.record({"gradient_norm": norms}), Fault.SPIKE)
@@ -108,7 +115,10 @@ def test_a_decay_after_a_tenth_of_the_run_came_too_soon_if_gradients_still_agree
     told = verdict(healthy.record({"lr": lr, "alignment": aligned}, slow()), Fault.DECAYED_EARLY)
     assert told.began == 40
     assert changes(told) == {"decay_from": 0.75}
-    silent(healthy.record({"lr": lr}, slow()), Fault.DECAYED_EARLY)
+    far = healthy.record({"lr": lr}, slow())  # gradients say nothing, but the way was too short
+    assert verdict(far, Fault.DECAYED_EARLY).symptom.key == "diagnosis.decayed_early.left"
+    assert diagnose(far)[0].fault is Fault.DECAYED_EARLY
+    silent(healthy.record({"lr": lr}), Fault.DECAYED_EARLY)
     late = np.where(healthy.t < 300, 0.1, 0.001)
     silent(healthy.record({"lr": late, "alignment": aligned}, slow()), Fault.DECAYED_EARLY)
 
@@ -119,6 +129,8 @@ def test_a_warm_up_over_most_of_the_run_is_too_long_if_gradients_agree_meanwhile
     told = verdict(healthy.record({"lr": lr, "alignment": aligned}), Fault.LONG_WARMUP)
     assert told.estimate == pytest.approx(0.8, abs=0.02)
     assert changes(told)["warmup_steps"] == 20
+    far = healthy.record({"lr": lr}, slow())
+    assert verdict(far, Fault.LONG_WARMUP).symptom.key == "diagnosis.long_warmup.left"
     short = 0.1 * np.minimum(1, (healthy.t + 1) / 20)
     silent(healthy.record({"lr": short, "alignment": aligned}), Fault.LONG_WARMUP)
 
@@ -135,6 +147,9 @@ def test_adam_at_full_speed_that_first_climbs_wants_a_warm_up_of_2_over_1_minus_
     )
     assert changes(told) == {"warmup_steps": 40}
     silent(healthy.record({"loss": loss, "update_ratio": ratio}, slow(), rule="SGD"), Fault.NO_WARMUP)
+    overshoots = np.where(healthy.t < 30, 0.0, -0.2) + 0.1 * healthy.rng.normal(size=STEPS)  # to the end: η is too high
+    lasting = {"loss": loss, "update_ratio": ratio, "alignment": overshoots}
+    silent(healthy.record(lasting, slow(), rule="AdamW"), Fault.NO_WARMUP)
 
 
 # ── Initialization and units ─────────────────────────────────────────────────────────────────────────────────────────
@@ -146,10 +161,11 @@ def profile(prefix: str, layers: int, slope: float) -> dict[str, Array]:
 
 
 def test_default_linear_layers_with_relu_vanish_over_twenty_layers_and_the_gain_is_he_s(healthy: Any) -> None:
-    told = verdict(healthy.record(None, profile("delta", 20, 0.395)), Fault.VANISHING)
+    told = verdict(healthy.record(None, profile("delta", 20, 0.395) | slow()), Fault.VANISHING)
     assert changes(told)["init_gain"] == pytest.approx(np.sqrt(6), rel=0.02)
-    silent(healthy.record(None, profile("delta", 3, 0.395)), Fault.VANISHING)
-    silent(healthy.record(None, profile("delta", 20, 0.02)), Fault.VANISHING)
+    silent(healthy.record(None, profile("delta", 3, 0.395) | slow()), Fault.VANISHING)
+    silent(healthy.record(None, profile("delta", 20, 0.02) | slow()), Fault.VANISHING)
+    silent(healthy.record(None, profile("delta", 20, 0.395)), Fault.VANISHING)  # it has learned everything
 
 
 @pytest.mark.parametrize("slope", [-0.5, 0.5])
@@ -161,8 +177,9 @@ def test_signals_that_grow_or_shrink_by_layer_want_the_inverse_gain(healthy: Any
 
 
 def test_a_first_loss_far_above_guessing_is_a_matter_of_the_last_layer(healthy: Any) -> None:
-    told = verdict(healthy.record(chance_loss=0.5), Fault.BAD_INIT)
-    assert changes(told)["output_gain"] == pytest.approx(0.5 / 2.3)
+    told = verdict(healthy.record(chance_loss=0.3), Fault.BAD_INIT)
+    assert changes(told)["output_gain"] == pytest.approx(0.3 / 2.3)
+    silent(healthy.record(chance_loss=0.6), Fault.BAD_INIT)  # as a linear model may begin by chance
 
 
 def test_a_first_loss_is_told_from_one_that_the_first_update_made(healthy: Any) -> None:
@@ -216,6 +233,15 @@ def test_a_layer_that_stands_apart_is_told_its_factor(healthy: Any) -> None:
     told = verdict(healthy.record(layers(1e-3, 2e-3, 1e-5)), Fault.IMBALANCE)
     assert changes(told) == {"group_scale/2.weight": pytest.approx(100)}
     silent(healthy.record(layers(1e-3, 2e-3, 4e-4)), Fault.IMBALANCE)
+
+
+def test_of_two_weights_the_slower_is_named_where_too_much_lies_between_them(healthy: Any) -> None:
+    def pair(apart: float) -> RunRecord:
+        ratios = {"update_ratio/0.weight": np.full(STEPS, 1e-2), "update_ratio/2.weight": np.full(STEPS, 1e-2 / apart)}
+        return healthy.record(ratios)
+
+    assert changes(verdict(pair(100.0), Fault.IMBALANCE)) == {"group_scale/2.weight": pytest.approx(100)}
+    silent(pair(30.0), Fault.IMBALANCE)
 
 
 def test_the_order_of_the_layers_decides_nothing(healthy: Any) -> None:
@@ -284,12 +310,14 @@ def test_a_scale_invariant_weight_that_stands_still_wants_a_rate_of_its_own(heal
 def test_an_evaluated_loss_that_goes_up_and_down_is_held_up_by_noise(healthy: Any) -> None:
     swings = np.where(np.arange(POINTS) % 2 > 0, 0.6, 1.0)
     swings[0] = 2.3
-    told = verdict(healthy.record(None, {"train_loss": swings}), Fault.NOISE_FLOOR)
+    both = {"train_loss": swings, "validation_loss": swings + 0.1}
+    told = verdict(healthy.record(None, both), Fault.NOISE_FLOOR)
     assert told.estimate == pytest.approx(4 * 0.4 / 1.7)  # four rises on the last two thirds
     decayed = np.linspace(0.1, 0.001, STEPS)
-    silent(healthy.record({"lr": decayed}, {"train_loss": swings}), Fault.NOISE_FLOOR)
-    noisy = 1 + healthy.rng.normal(size=STEPS) * 3  # batches so noisy that such swings of means are chance
-    silent(healthy.record({"loss": noisy}, {"train_loss": swings}), Fault.NOISE_FLOOR)
+    silent(healthy.record({"lr": decayed}, both), Fault.NOISE_FLOOR)
+    silent(healthy.record(None, {"train_loss": swings}), Fault.NOISE_FLOOR)  # held-out data disagrees
+    nothing = np.where(np.arange(POINTS) % 2 > 0, 2.1, 2.3)
+    silent(healthy.record(None, {"train_loss": nothing, "validation_loss": nothing}), Fault.NOISE_FLOOR)
 
 
 def test_a_batch_far_below_the_noise_scale_counts_only_on_a_stalled_run(healthy: Any) -> None:

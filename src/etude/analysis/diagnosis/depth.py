@@ -10,7 +10,7 @@ from etude.core.message import Message
 
 STEEP = 0.15
 DECADES = 2.0
-TIMES_CHANCE = 3.0
+TIMES_CHANCE = 6.0
 SYMMETRIC = 0.999
 
 
@@ -23,6 +23,8 @@ def vanishing(e: Evidence) -> Diagnosis | None:
     slope, layers = _first(e, "delta_slope"), len(e.family("delta_rms"))
     error = _first(e, "delta_slope_error")
     if slope is None or slope <= STEEP or slope * (layers - 1) <= DECADES or (error and slope < 2 * error):
+        return None
+    if not e.suffers:
         return None
     gain = float(10 ** np.clip(slope, -30, 30))
     return Diagnosis(
@@ -44,7 +46,7 @@ def bad_init(e: Evidence) -> Diagnosis | None:
     """D13. Signals grow or shrink by more than two powers of ten over the depth, or the first loss is far above guessing.
 
     Looked at is the first evaluation: the slope of log₁₀ RMS(h) per layer beyond ±0.15, slope times depth beyond ±2, where much
-    of the loss is left in the end; or L₀ above three times the loss of the best constant output. PyTorch's own initialization
+    of the loss is left in the end; or L₀ above six times the loss of the best constant output. PyTorch's own initialization
     of five layers with ReLU comes to 1.5 powers of ten, and trains well.
     """
     slope, layers = _first(e, "activation_slope"), len(e.family("activation_rms"))

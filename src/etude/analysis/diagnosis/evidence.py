@@ -56,6 +56,11 @@ class Evidence:
         """Whether the rule divides the gradient by its own size."""
         return self.run.rule.startswith(ADAPTIVE)
 
+    @property
+    def whole_batch(self) -> bool:
+        """Whether every step sees all the data, so that none sees data of its own."""
+        return None not in (self.run.batch_size, self.run.examples) and self.run.batch_size == self.run.examples
+
     def step(self, name: str) -> Array | None:
         """A column per step, or ``None``."""
         return self.run.trace.per_step.get(name)
@@ -133,6 +138,14 @@ class Evidence:
         if column is None or len(column) < 4 or self.places[0] > 0 or self.places[-1] < self.steps:
             return None
         return column
+
+    @cached_property
+    def risen(self) -> float | None:
+        """What the rises of the evaluated training loss add up to, as a share of its descent from L₀."""
+        if self.evaluated is None or self.start is None:
+            return None
+        changes, descent = np.diff(self.evaluated), self.start - float(self.evaluated.min())
+        return float(changes[changes > 0].sum()) / descent if descent > 0 else np.inf
 
     @cached_property
     def way(self) -> Array:

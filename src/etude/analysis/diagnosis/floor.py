@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from etude.analysis.diagnosis.evidence import Evidence
-from etude.analysis.diagnosis.forked import Reading, spared_by_fork, spread_of_fork
+from etude.analysis.diagnosis.forked import Reading, missed_by_fork, spared_by_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
+from etude.core.trace import Array
 
 WORTH, RISES = 0.1, 0.25
 LOWER = 0.5
@@ -59,36 +60,46 @@ def _held_up(symptom: Message, share: float, fork: Reading | None = None, began:
 
 
 def _rises(e: Evidence) -> float | None:
-    """What the rises of the evaluated loss add up to on the last two thirds, as a share of the descent."""
-    curve = e.evaluated
-    if curve is None or e.start is None or not np.isfinite(curve).all():
+    """What the rises of the evaluated loss add up to on the last two thirds, as a share of the descent.
+
+    The lower of two shares where there is a held-out loss, so that chance among few examples counts once.
+    """
+    if e.evaluated is None or e.start is None:
         return None
-    late = len(curve) // 3
-    changes, steps = np.diff(curve[late:]), np.maximum(np.diff(e.places[late:]), 1)
-    rises = changes > 2 * e.noise / np.sqrt(steps)
-    descent = e.start - float(curve.min())
-    if descent <= 0 or len(changes) < 6 or rises.mean() < 1 / 3:
+    shares = [_rises_of(e.evaluated, e.start)]
+    held_out = e.point("validation_loss")
+    if held_out is not None and len(held_out) == len(e.evaluated):
+        shares.append(_rises_of(held_out, float(held_out[0])))
+    known = [share for share in shares if share is not None]
+    return min(known) if len(known) == len(shares) else None
+
+
+def _rises_of(curve: Array, start: float) -> float | None:
+    changes = np.diff(curve[len(curve) // 3 :])
+    descent = start - float(curve.min())
+    if not np.isfinite(curve).all() or descent <= NO_PROGRESS * abs(start) or len(changes) < 6:
         return None
-    return float(changes[rises].sum()) / descent
+    rises = changes > 0
+    return float(changes[rises].sum()) / descent if rises.mean() >= 1 / 3 else None
 
 
 def plateau(e: Evidence) -> Diagnosis | None:
     """D8. Nothing was learned, and the learning rate is not why.
 
-    With a fork test: the copies' losses differ by less than a hundredth. Without one this is only possible: it is said where
+    With a fork test: no other copy comes a hundredth lower. Without one this is only possible: it is said where
     the other rules found no reason, else as a consequence of theirs.
     """
     if e.progress is None or e.progress > NO_PROGRESS:
         return None
     made: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0}
-    spread = spread_of_fork(e.run.fork)
+    missed = missed_by_fork(e.run.fork)
     wanted: tuple[Message, ...] = ()
     aligned = e.alignment()
-    if spread is not None:
-        if spread.value > ALIKE:
+    if missed is not None:
+        if missed.value > ALIKE:
             return None
         confidence = Confidence.CERTAIN
-        symptom = Message("diagnosis.plateau.forked", made | {"spread": spread.value})
+        symptom = Message("diagnosis.plateau.forked", made | {"missed": max(missed.value, 0.0)})
     elif aligned is not None:
         confidence, wanted = Confidence.POSSIBLE, (Message("diagnosis.wanted.fork"),)
         low, high = aligned.interval()

@@ -60,13 +60,13 @@ def spared_by_fork(fork: Fork | None, start: float | None) -> Reading | None:
     return Reading(float(share.mean()), *t_interval(share))
 
 
-def spread_of_fork(fork: Fork | None) -> Reading | None:
-    """Largest difference between the copies' mean losses, relative to the loss; the interval is of that pair's difference."""
+def missed_by_fork(fork: Fork | None) -> Reading | None:
+    """How much lower the best of the other copies came, relative to the loss; the interval is of that pair's difference."""
     if fork is None or len(fork.factors) < 3:
         return None
-    means = fork.after.mean(axis=0)
-    low, high = int(np.argmin(means)), int(np.argmax(means))
-    share = (fork.after[:, high] - fork.after[:, low]) / np.abs(fork.before)
+    others = fork.factors[fork.factors != 1]
+    best = float(others[int(np.argmin([_at(fork, float(factor)).mean() for factor in others]))])
+    share = (_at(fork, 1.0) - _at(fork, best)) / np.abs(fork.before)
     return Reading(float(share.mean()), *t_interval(share))
 
 

@@ -22,7 +22,7 @@ LEFT_OVER = 0.8
 FEW = 5
 ROSE = 1.2
 RESOLVED = 5.0
-LATE = 0.6
+LATE, RISEN = 0.6, 0.25
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
@@ -75,7 +75,7 @@ def _learned_nothing(e: Evidence) -> _Found | None:
         return None
     peak, dead = _peak(e), _died(e)
     aligned, ratio = e.alignment(), e.step("update_ratio")
-    long = ratio is None or float(np.nanmedian(ratio)) > LARGE_RATIO
+    long = ratio is None or float(np.nanmedian(ratio[e.plateau])) > LARGE_RATIO
     overshoots = aligned is not None and aligned.t < OVERSHOOTS_T and long
     rose = peak > ROSE and (peak - 1) * abs(e.start or 0.0) > RESOLVED * e.noise / np.sqrt(FEW)
     if not (rose or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
@@ -112,7 +112,9 @@ def _overshooting(e: Evidence) -> _Found | None:
 
 def _learned_late(e: Evidence) -> _Found | None:
     aligned, gain, ratio = e.alignment(0, 1 / 3), e.gain, e.step("update_ratio")
-    if aligned is None or gain is None or ratio is None or gain[0] < LATE or aligned.t > OVERSHOOTS_T:
+    if aligned is None or gain is None or ratio is None or gain[0] < LATE or aligned.t > OVERSHOOTS_T or not e.suffers:
+        return None
+    if e.risen is not None and e.risen < RISEN:
         return None
     long = float(np.nanmedian(ratio[e.plateau]))
     if long < LARGE_RATIO:

@@ -17,11 +17,16 @@ STILL_COMING = 0.17
 NO_CURVATURE = 0.1
 SMALL_RATIO = 1e-3
 LITTLE = 0.2
-FAR = 0.5
+FAR = 0.4
 FAR_LEFT = 0.2
+AGAINST = -1.0
+FELT = 1.0
+ROSE = 0.1
+LITTLE_LEFT = 0.1
 FORK_RATIO, FORK_RESOLVED = 1.4, 1.2
 """How much further the copy at 3η must come in a fork test, and what its interval must exclude. Good runs of the development
 tasks that had not finished reached 1.4, never with an interval above 1.1; runs that were too low began at 1.5."""
+HELD_OUT_RESOLVED = 0.5
 BEST_Q = 0.5
 
 
@@ -37,9 +42,11 @@ def too_low(e: Evidence) -> Diagnosis | None:
     interval ends below 1.2 the learning rate is not too low.
     """
     fork = gain_of_fork(e.run.fork)
-    if fork is not None and fork.high < FORK_RESOLVED:
+    held_out = None if e.run.fork is None else gain_of_fork(e.run.fork.on_held_out)
+    if any(reading is not None and reading.high < FORK_RESOLVED for reading in (fork, held_out)):
         return None
     forked = fork is not None and fork.value > FORK_RATIO and fork.low > FORK_RESOLVED
+    forked = forked and (held_out is None or (held_out.value > FORK_RESOLVED and held_out.low > HELD_OUT_RESOLVED))
     aligned = e.alignment(0, 1 / 3) if e.progress is None or e.progress >= LITTLE else e.alignment()
     straight = aligned is not None and aligned.t > ALIGNED_T and aligned.mean > ALIGNED
     q = e.q
@@ -47,9 +54,9 @@ def too_low(e: Evidence) -> Diagnosis | None:
     if not (forked or straight or flat or _hardly_moves(e) or _far_from_over(e)):
         return None
     gain, progress = e.gain, e.progress
-    if not e.suffers or e.born_dead:
+    if not e.suffers or e.born_dead or not _worth_it(e, straight=straight):
         return None
-    if not forked and not _still_coming(gain, progress):
+    if not _still_coming(gain, progress):
         return None
     factor = _factor(e)
     return Diagnosis(
@@ -110,7 +117,15 @@ def _far_from_over(e: Evidence) -> bool:
     aligned = e.alignment(0, 1 / 3)
     if e.gain is None or e.gain[0] <= FAR or e.progress is None or not LITTLE < e.progress < 1 - FAR_LEFT:
         return False
-    return aligned is None or aligned.t > -2
+    q = e.q
+    return (aligned is None or aligned.t > AGAINST) and (q is None or not q[0] > FELT) and not (e.risen or 0.0) > ROSE
+
+
+def _worth_it(e: Evidence, *, straight: bool) -> bool:
+    """Whether a tenth of the loss is left; where it is less, gradients must agree and line probes feel no curvature."""
+    if e.progress is None or e.progress < 1 - LITTLE_LEFT:
+        return True
+    return straight and e.q is not None and 0 <= e.q[0] < NO_CURVATURE
 
 
 def _factor(e: Evidence) -> float:

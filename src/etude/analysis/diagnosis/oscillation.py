@@ -11,9 +11,9 @@ from etude.analysis.diagnosis.forked import spared_by_fork
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message
 
-BACK_AND_FORTH = -0.3
+BACK_AND_FORTH, BACK = -0.3, -0.9
 NEAR_EDGE = 0.9
-STALLED = 0.1
+STALLED, CRAWLS = 0.1, 0.2
 
 
 def oscillation(e: Evidence) -> Diagnosis | None:
@@ -26,7 +26,7 @@ def oscillation(e: Evidence) -> Diagnosis | None:
         return None
     spared = spared_by_fork(e.run.fork, e.start)
     better = spared is not None and spared.low > 0 and spared.value > WORTH
-    if _falls(e) and not better:
+    if _falls(e, STALLED if turns.mean > BACK else CRAWLS) and not better:
         return None
     q = e.q[0] if e.q is not None and np.isfinite(e.q[0]) and e.q[0] > 0 else 2.0
     factor = 1 / min(max(2.0, q), 10.0)
@@ -56,7 +56,7 @@ def edge(e: Evidence) -> Diagnosis | None:
     known = np.flatnonzero(np.isfinite(sharpness))
     rates = e.lr[np.minimum(e.places[known], e.steps - 1).astype(np.int64)]
     product = float(np.median((rates * sharpness[known])[-max(1, len(known) // 3) :]))
-    if product < NEAR_EDGE * limit or not _falls(e):
+    if product < NEAR_EDGE * limit or not (_falls(e, STALLED) or not e.suffers):
         return None
     return Diagnosis(
         fault=Fault.EDGE,
@@ -72,5 +72,5 @@ def _turns(e: Evidence) -> ColumnMean | None:
     return None if column is None else column_mean(column[e.steps // 2 :])
 
 
-def _falls(e: Evidence) -> bool:
-    return e.gain is not None and e.gain[0] - 1.96 * e.gain[1] > STALLED
+def _falls(e: Evidence, share: float) -> bool:
+    return e.gain is not None and e.gain[0] - 1.96 * e.gain[1] > share

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.analysis.alignment import column_mean
+from etude.analysis.alignment import ColumnMean, column_mean
 from etude.analysis.diagnosis.evidence import Evidence
-from etude.analysis.diagnosis.low import ALIGNED, ALIGNED_T
+from etude.analysis.diagnosis.high import OVERSHOOTS_T
+from etude.analysis.diagnosis.low import ALIGNED, ALIGNED_T, too_low
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 from etude.core.trace import Array
@@ -76,6 +77,9 @@ def no_warmup(e: Evidence) -> Diagnosis | None:
     first, later = float(np.nanmedian(ratio[:20])), float(np.nanmedian(ratio[e.steps // 2 :]))
     if not (highest > ROSE * abs(e.start) and first > RATIO_FALLS * later > 0):
         return None
+    lasting = e.alignment(1 / 3, 1)
+    if lasting is not None and lasting.t < OVERSHOOTS_T:
+        return None
     steps = round(2 / (1 - beta2))
     values: dict[str, Value] = {"highest": highest, "start": e.start, "times": first / later}
     return Diagnosis(
@@ -107,23 +111,19 @@ def long_warmup(e: Evidence) -> Diagnosis | None:
     if top <= LONG_WARMUP * horizon or (rising < 0).any() or (rising == 0).mean() > 0.1:
         return None
     early = column_mean(alignment[1 : top // 2])
-    if early is None or early.t < ALIGNED_T or early.mean < ALIGNED:
+    short = _too_short(e, early)
+    if short is None:
         return None
+    values: dict[str, Value] = {"steps": top, "share": top / horizon} | short
     pieces = np.array_split(alignment[1 : top + 1], 10)
     calm = [i for i, piece in enumerate(pieces) if np.nanmean(piece) < ALIGNED]
     ends = max(1, int(top * (calm[0] if calm else len(pieces)) / len(pieces)))
-    low, high = early.interval()
-    values: dict[str, Value] = {
-        "steps": top,
-        "share": top / horizon,
-        "cosine": early.mean,
-        "low": low,
-        "high": high,
-    }
     shorter = max(1, min(ends, round(0.05 * horizon)))
     return Diagnosis(
         fault=Fault.LONG_WARMUP,
-        symptom=Message("diagnosis.long_warmup.symptom", values),
+        symptom=Message("diagnosis.long_warmup.symptom", values)
+        if "cosine" in values
+        else Message("diagnosis.long_warmup.left", values),
         confidence=Confidence.LIKELY,
         remedy=Remedy(
             Message("diagnosis.long_warmup.remedy", {"steps": shorter, "reached": float(e.lr[min(ends, top)])}),
@@ -148,20 +148,15 @@ def decayed_early(e: Evidence) -> Diagnosis | None:
     cut = int(above[-1]) + 1 if len(above) else 0
     if cut >= SOON * horizon or e.steps - cut < 30 or cut < 8:
         return None
-    after = column_mean(alignment[cut:])
-    if after is None or after.t < ALIGNED_T or after.mean < ALIGNED:
+    short = _too_short(e, column_mean(alignment[cut:]))
+    if short is None:
         return None
-    low, high = after.interval()
-    values: dict[str, Value] = {
-        "cut": cut,
-        "share": cut / horizon,
-        "cosine": after.mean,
-        "low": low,
-        "high": high,
-    }
+    values: dict[str, Value] = {"cut": cut, "share": cut / horizon} | short
     return Diagnosis(
         fault=Fault.DECAYED_EARLY,
-        symptom=Message("diagnosis.decayed_early.symptom", values),
+        symptom=Message("diagnosis.decayed_early.symptom", values)
+        if "cosine" in values
+        else Message("diagnosis.decayed_early.left", values),
         confidence=Confidence.LIKELY,
         remedy=Remedy(
             Message("diagnosis.decayed_early.remedy", {"step": round(0.75 * horizon)}),
@@ -171,6 +166,16 @@ def decayed_early(e: Evidence) -> Diagnosis | None:
         began=cut,
         estimate=cut / horizon,
     )
+
+
+def _too_short(e: Evidence, aligned: ColumnMean | None) -> dict[str, Value] | None:
+    """What shows that steps were too short there: fresh gradients that agree with the last update, or D1 for the whole run."""
+    if aligned is not None and aligned.t >= ALIGNED_T and aligned.mean >= ALIGNED:
+        low, high = aligned.interval()
+        return {"cosine": aligned.mean, "low": low, "high": high}
+    if e.progress is None or too_low(e) is None:
+        return None
+    return {"left": 1 - e.progress}
 
 
 def _stretch(applied: Array, planned: Array) -> float | None:

@@ -31,7 +31,7 @@ def spikes(e: Evidence) -> Diagnosis | None:
     column = e.loss if column is None else column
     known = np.isfinite(column)
     ended = len(e.loss) > 0 and not np.isfinite(e.loss[-1])
-    if known.sum() < 50 or ended or not (column[known] > 0).any():
+    if known.sum() < 50 or ended or not (column[known] > 0).any() or e.whole_batch:
         return None
     positive = np.where(column > 0, column, np.nan)
     with np.errstate(invalid="ignore"):
