@@ -18,7 +18,7 @@ from etude.report.figures import BandFigure, HeatFigure, LineFigure, RaceFigure,
 from etude.report.line_data import band_data, band_notes, band_table, line_data, line_notes, line_table
 from etude.report.packing import packed
 from etude.report.page import AtLr, CurveFigure, Figure, LrFigure, Page
-from etude.report.race_data import race_data, race_table
+from etude.report.race_data import race_data, race_notes, race_table
 from etude.report.sweep_data import curve_data, curve_notes, curve_table, lr_data, lr_notes, lr_table
 from etude.report.words import Both, both, word
 
@@ -97,7 +97,9 @@ def notes_on(figure: Figure) -> list[Message]:
             return heat_notes(figure)
         case BandFigure():
             return band_notes(figure)
-        case RaceFigure() | SurfaceFigure():
+        case RaceFigure():
+            return race_notes(figure)
+        case SurfaceFigure():
             return []
 
 

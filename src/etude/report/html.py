@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from etude.report.data import note_on_table, notes_on, page_data, table_behind
@@ -29,8 +29,10 @@ from etude.report.page import Cell, CurveFigure, Figure, LrFigure, Page, Table
 from etude.report.words import Both, both, estimate, word
 
 _BREAKS = re.compile(
-    r"(?<=η) =? ?(?=[\d−])|(?<=\d) (?=%)|(?<=\d) (?=\[\d)|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])|(?<=\d)/(?=[λη(])"
+    r"(?<=η) =? ?(?=[\d−])|(?<=[|‖]) ≤ (?=\d)|(?<=\d) (?=%)|(?<=\d) (?=\[\d)"
+    r"|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])|(?<=\d)/(?=[λη(])"
 )
+_INDEX = re.compile(r"(?<![A-Za-z0-9])([σδλhz])_([a-z]+)")
 _FIGURES = {
     LrFigure: "lr",
     CurveFigure: "curve",
@@ -94,6 +96,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"both": both, "word": word, "max_panels": MAX_PANELS, "has_missing": has_missing}
+    environment.tests |= {"followed_by": _is_followed}
     environment.globals |= {"table_behind": table_behind, "notes_on": notes_on, "note_on_table": note_on_table}
     environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken, "kind": _kind}
     return environment
@@ -112,6 +115,13 @@ def _kind(figure: Figure) -> str:
     return _FIGURES[type(figure)]
 
 
+def _is_followed(figure: Figure, page: Page) -> bool:
+    """Whether the page's own slider goes through all learning rates of a figure, which then needs none."""
+    if not isinstance(figure, HeatFigure):
+        return False
+    return all(any(math.isclose(frame.lr, at.lr, rel_tol=1e-6) for at in page.at) for frame in figure.frames)
+
+
 def _cell(cell: Cell, table: Table, column: int) -> Both:
     if isinstance(cell, bool | int):
         return both(str(cell))
@@ -120,6 +130,7 @@ def _cell(cell: Cell, table: Table, column: int) -> Both:
     return both(number(cell, table.columns[column].format) if isinstance(cell, float) else cell)
 
 
-def _unbroken(text: str) -> str:
-    """Keep "η = 0.1", "5 %", "[0.1, 0.2]" and "2/λmax" on one line."""
-    return _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0").replace("/", "/\u2060"), text)
+def _unbroken(text: str) -> Markup:
+    """Keep "η = 0.1", "‖g‖ ≤ 1", "5 %", "[0.1, 0.2]" and "2/λmax" on one line; set "σ_w" with an index."""
+    kept = _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0").replace("/", "/\u2060"), text)
+    return Markup(_INDEX.sub(r"\1<sub>\2</sub>", escape(kept)))  # noqa: S704 - escaped before

@@ -36,8 +36,8 @@ def draw_race(canvas: Any, figure: RaceFigure, language: Language) -> None:
         colour = COLOURS[0] if arm.won else SOFT
         if arm.points is not None:
             main.plot(arm.points, np.full(len(arm.points), row), ".", ms=3, alpha=0.4, color=colour)
-        if arm.low is not None and arm.high is not None:
-            main.plot([arm.low, arm.high], [row, row], lw=1.8, color=colour)
+        if (ends := figure.interval(arm)) is not None:
+            main.plot(ends, [row, row], lw=1.8, color=colour)
         main.plot([arm.value], [row], "o", ms=6, mfc=colour if arm.won else "white", mec=colour, mew=1.4)
         if np.isnan(arm.value):
             missing = written(word("missing.diverged"), language)

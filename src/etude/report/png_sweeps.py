@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from etude.report.catalogue import Language, say
-from etude.report.figures import Text
-from etude.report.page import CurveFigure, LrFigure, Series
+from etude.report.figures import CurveFigure, LrFigure, Series, Text
 from etude.report.sweep_data import MAX_DETAILED
 from etude.report.words import word
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import Any
 
+from etude.core.message import Message
 from etude.report.figures import Arm, RaceFigure, Text
 from etude.report.numbers import interval, number
 from etude.report.packing import packed, packed_all
@@ -57,11 +58,17 @@ def lanes(groups: Sequence[Sequence[int]]) -> list[int]:
     return chosen
 
 
-def mean_text(arm: Arm) -> Text:
-    """The mean with its interval, if there is one."""
+def mean_text(figure: RaceFigure, arm: Arm) -> Text:
+    """The mean with its interval, if there is one to show."""
     if math.isnan(arm.value):
         return word("missing.diverged")
-    return number(arm.value) if arm.low is None or arm.high is None else interval(arm.value, arm.low, arm.high)
+    ends = figure.interval(arm)
+    return number(arm.value) if ends is None else interval(arm.value, *ends)
+
+
+def race_notes(figure: RaceFigure) -> list[Message]:
+    """What a caption has to add about the drawing itself."""
+    return [word("withheld")] if any(figure.withheld(arm) for arm in figure.arms) else []
 
 
 def race_data(figure: RaceFigure) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def race_data(figure: RaceFigure) -> dict[str, Any]:
         "xLabel": both(figure.x_label),
         "logX": figure.log_x,
         "xLimits": figure.x_limits,
-        "arms": [_arm(figure.arms[i]) for i in ranking(figure)],
+        "arms": [_arm(figure, figure.arms[i]) for i in ranking(figure)],
         "groups": ranked_groups(figure),
         "lanes": lanes(ranked_groups(figure)),
         "missing": both(word("missing.diverged")),
@@ -85,19 +92,20 @@ def race_table(figure: RaceFigure) -> tuple[list[Both], list[list[Both]]]:
     noted = any(arm.note is not None for arm in figure.arms)
     headings = [both(word("column.rank")), both(word("column.arm")), both(figure.x_label), both(word("column.groups"))]
     rows = [
-        [both(str(place + 1)), both(figure.arms[i].name), both(mean_text(figure.arms[i])), both(group)]
+        [both(str(place + 1)), both(figure.arms[i].name), both(mean_text(figure, figure.arms[i])), both(group)]
         + ([both(figure.arms[i].note or "")] if noted else [])
         for place, (i, group) in enumerate(zip(order, letters(figure), strict=True))
     ]
     return headings + ([both(word("column.note"))] if noted else []), rows
 
 
-def _arm(arm: Arm) -> dict[str, Any]:
+def _arm(figure: RaceFigure, arm: Arm) -> dict[str, Any]:
+    low, high = figure.interval(arm) or (None, None)
     return {
         "name": both(arm.name),
         "value": packed(arm.value),
-        "low": packed(arm.low),
-        "high": packed(arm.high),
+        "low": packed(low),
+        "high": packed(high),
         "points": packed_all(arm.points),
         "note": None if arm.note is None else both(arm.note),
         "won": arm.won,

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 
 from etude.core.message import Message
-from etude.report.figures import BandFigure, LineFigure, Mark
+from etude.report.figures import (
+    BandFigure,
+    Curve,
+    CurveFigure,
+    Divergence,
+    LineFigure,
+    LrFigure,
+    Mark,
+    Series,
+)
 from etude.report.numbers import NOTHING, interval, number
 from etude.report.packing import EXCERPT, MAX_POINTS, packed, packed_all, spread, thinned
-from etude.report.page import Curve, CurveFigure, Divergence, LrFigure, Series
 from etude.report.words import Both, both, word
 
 MAX_DETAILED = 6

@@ -98,9 +98,11 @@ def test_the_keyboard_hides_and_shows_series(visit: Any) -> None:
 
 def test_pointing_at_a_name_lights_its_series_up(visit: Any) -> None:
     opacity = "t.hoverinfo === 'skip' ? null : t.opacity ?? 1"
-    visit.page.locator("#toggles-lines button").nth(2).hover()
-    lit = [0.15] * 2 + [1] + [0.15] * 19
-    visit.soon(lambda: [v for v in data(visit, "lines", opacity) if v is not None], lit)
+    name = visit.page.locator("#toggles-lines button").nth(2)
+    name.hover()
+    visit.soon(lambda: sorted(v for v in data(visit, "lines", opacity) if v is not None), [0.15] * 21 + [1])
+    (lit,) = (told for told, shown in data(visit, "lines", "[t.hovertemplate, t.opacity]") if shown == 1)
+    assert lit.startswith(name.inner_text().strip())
     visit.page.mouse.move(0, 0)
     visit.soon(lambda: set(data(visit, "lines", opacity)), {None, 1})
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from etude.analysis.statistics import t_interval
 from etude.core.message import Message
 from etude.report.catalogue import Language
 from etude.report.data import figure_data, note_on_table, notes_on, page_data, table_behind
@@ -21,7 +22,7 @@ from etude.report.figures import Arm, BandPanel, HeatAxis, HeatFigure, Line, Mar
 from etude.report.html import render_html
 from etude.report.json import findings_json
 from etude.report.packing import thinned
-from etude.report.page import Page
+from etude.report.page import AtLr, Page
 from etude.report.png import _chinese_font, write_png
 from etude.report.race_data import lanes, letters, ranked_groups, ranking
 from etude.report.terminal import print_page
@@ -63,6 +64,26 @@ def test_bars_in_one_lane_never_overlap(groups: list[list[int]]) -> None:
     placed = list(zip(lanes(groups), groups, strict=True))
     for i, (lane, group) in enumerate(placed):
         assert all(group[0] > other[-1] for before, other in placed[:i] if before == lane)
+
+
+@given(st.lists(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=4), min_size=2, max_size=5))
+def test_no_interval_of_a_positive_quantity_reaches_below_zero_and_the_caption_says_what_is_missing(
+    seeds: list[list[float]],
+) -> None:
+    arms = tuple(Arm(str(i), float(np.mean(own)), *t_interval(np.array(own))) for i, own in enumerate(seeds))
+    figure = RaceFigure("r", WORD, WORD, WORD, WORD, arms)
+    shown = [arm["low"] for arm in figure_data(figure)["arms"]]
+    assert all(low is None or low >= 0 for low in shown)
+    assert bool(notes_on(figure)) == any(low is None for low in shown)
+    assert not any("−" in cell["en"] for row in table_behind(figure)[1] for cell in row[2:3])
+    assert not notes_on(replace(figure, positive=False))
+
+
+def test_a_figure_has_a_slider_of_its_own_only_where_the_page_has_none_for_it(arms: Page) -> None:
+    assert 'id="frame-layers"' in render_html(arms)
+    (layers,) = (f for f in arms.figures if isinstance(f, HeatFigure) and f.frames)
+    picked = replace(arms, at=tuple(AtLr(frame.lr, ()) for frame in layers.frames), picked=layers.frames[0].lr)
+    assert 'id="frame-layers"' not in render_html(picked)
 
 
 def test_a_group_of_arms_that_are_not_there_is_refused() -> None:
@@ -192,9 +213,9 @@ def test_the_table_behind_bands_tells_first_middle_and_last(of: Of) -> None:
     assert rows[0][1]["en"] == "1 [0.1, 10]"
 
 
-def test_every_legend_has_a_button_for_each_series_and_the_first_six_panels_are_chosen(arms: Page) -> None:
+def test_every_legend_has_a_button_for_each_measured_series_and_the_first_six_panels_are_chosen(arms: Page) -> None:
     html = render_html(arms)
-    for name, count, pressed in (("arms", 20, 20), ("lines", 22, 22), ("bands", 8, 6)):
+    for name, count, pressed in (("arms", 20, 20), ("lines", 21, 21), ("bands", 8, 6)):
         legend = html.split(f'id="toggles-{name}"')[1].split("</ul>")[0]
         assert legend.count("data-series=") == count
         assert legend.count('aria-pressed="true"') == pressed

@@ -2,6 +2,7 @@
 
 const hasFrames = (figure) => figure.playable || figure.kind === "surface";
 const controlOf = (entry, kind) => document.querySelector(`#controls-${CSS.escape(entry.figure.id)} [data-control="${kind}"]`);
+const followed = (entry) => document.querySelector(`#controls-${CSS.escape(entry.figure.id)} .followed`); // no slider of its own
 const playButton = (entry) => document.querySelector(`#controls-${CSS.escape(entry.figure.id)} .play`);
 
 function listenToControls(entry) {
@@ -49,10 +50,11 @@ function listenToToggles(entry) {
 // Sliders, what they say, and the button, as the figure is drawn or is about to be: who listens to a slider that moves
 // hears its words at once.
 function showControls(entry) {
-  const frames = controlOf(entry, "frame");
-  if (!frames) return;
+  if (!hasFrames(entry.figure)) return;
   const lrs = framesOf(entry.figure);
-  say(frames, lrs.length - 1, entry.frame, number(lrs[entry.frame]));
+  const frames = controlOf(entry, "frame");
+  if (frames) say(frames, lrs.length - 1, entry.frame, number(lrs[entry.frame]));
+  else followed(entry).textContent = `η = ${number(lrs[entry.frame])}`;
   const steps = controlOf(entry, "step");
   if (!steps) return;
   const last = stepsOf(entry.figure, entry.frame);

@@ -1,7 +1,9 @@
 // Named lines over anything: measured lines and points, theory beside them, bands, labelled straight lines.
 
+const BEYOND = 0.3; // how far bands may widen what the lines span, as a share of it
+
 function lineFigure(figure, box, { zoom, hidden, lit }) {
-  const shown = figure.series.map((_, i) => i).filter((i) => !hidden.has(i));
+  const shown = figure.series.map((_, i) => i).filter((i) => !hidden.has(nameOf(figure, i)));
   const counted = (shown.length > 0 ? shown : [...figure.series.keys()]).map((i) => figure.series[i]);
   const rows = figure.verticals.map(markRow);
   const panels = stack(rows.length, false, text(figure.yLabel), box);
@@ -16,9 +18,12 @@ function lineFigure(figure, box, { zoom, hidden, lit }) {
     annotations: [panelLabel(text(figure.yLabel), panels.main[1], box), ...horizontalLabels(figure)],
     shapes: straightLines(figure),
   };
-  const lines = shown.flatMap((i) => lineTraces(figure.series[i], i, figure, lit === null || lit === i));
+  const lines = solidFirst(shown).flatMap((i) => lineTraces(figure.series[i], i, figure, lit === null || lit === nameOf(figure, i)));
   return { data: [...lines, ...rulerTraces(rows, x, box, figure.logX)], layout };
 }
+
+// Theory comes and goes with the measurement whose colour it has.
+const nameOf = (figure, i) => figure.series[i].like ?? i;
 
 function horizontalRange(figure, counted) {
   if (figure.xLimits) return limitsToRange(figure.xLimits, figure.logX);
@@ -30,8 +35,12 @@ function horizontalRange(figure, counted) {
 function verticalRange(figure, counted) {
   if (figure.yLimits) return limitsToRange(figure.yLimits, figure.logY);
   const [left, right] = figure.xLimits ?? [-Infinity, Infinity];
-  const inside = (line) => line.y.filter((_, t) => line.x[t] >= left && line.x[t] <= right);
-  return rangeOf([...counted.flatMap(inside), ...figure.horizontals.map((mark) => mark.value)], figure.logY);
+  const inside = (column) => (line) => (line[column] ?? []).filter((_, t) => line.x[t] >= left && line.x[t] <= right);
+  const lines = rangeOf([...counted.flatMap(inside("y")), ...figure.horizontals.map((mark) => mark.value)], figure.logY);
+  const bands = rangeOf([...counted.flatMap(inside("low")), ...counted.flatMap(inside("high"))], figure.logY);
+  if (!counted.some((line) => line.low)) return lines;
+  const most = BEYOND * (lines[1] - lines[0]);
+  return [Math.max(Math.min(lines[0], bands[0]), lines[0] - most), Math.min(Math.max(lines[1], bands[1]), lines[1] + most)];
 }
 
 function lineTraces(line, i, figure, full) {
@@ -52,9 +61,6 @@ function lineTraces(line, i, figure, full) {
   const area = { ...outline, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: translucent(style.colour, 0.16), hoverinfo: "skip" };
   return full ? [area, trace] : [trace];
 }
-
-// A long dash is theory, so that measured lines keep to the others.
-const lineDash = (i) => ["solid", "longdashdot", "dot", "dashdot"][i % 4];
 
 const horizontalLabels = (figure) => figure.horizontals.map((mark) =>
   onPaper(text(mark.label), figure.logY, mark.value, { x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" }));

@@ -31,7 +31,7 @@ function lrFigure(figure, box, { zoom, hidden, lit }) {
   }
   const clamp = clampTo(whole, figure.logY);
   const lrs = figure.lrs.map((_, l) => figure.series.some((series) => series.mean[l] !== null));
-  const drawn = shown.flatMap((i) => {
+  const drawn = (figure.series.some((series) => series.points) ? shown : solidFirst(shown)).flatMap((i) => {
     const traces = seriesTraces(joined(figure.series[i], figure, lrs), i, figure, clamp, shown.length <= DETAILED || lit === i);
     return lit === null || lit === i ? traces : traces.map((trace) => ({ ...trace, opacity: 0.18 }));
   });
@@ -84,7 +84,7 @@ function seriesTraces(series, i, figure, clamp, detailed) {
   const interval = (l) => (series.low && series.low[l] !== null ? ` [${number(series.low[l])}, ${number(series.high[l])}]` : "");
   traces.push({
     x: lrs, y: mean, mode: series.points ? "lines+markers" : "lines", connectgaps: false,
-    line: { color: colour, width: 2, dash }, marker: { symbol, size: 7, color: colour },
+    line: { color: colour, width: 2, dash: series.points ? dash : lineDash(i) }, marker: { symbol, size: 7, color: colour },
     hovertext: lrs.map((lr, l) => at(lr, mean[l]) + interval(l)), hoverinfo: "text",
   });
   const l = lrs.findIndex((lr) => pickedLr() !== null && sameLr(lr, pickedLr()));

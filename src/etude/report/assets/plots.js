@@ -8,7 +8,8 @@ const word = (key) => text(page.words[key]);
 
 // Plotly reads its texts as a kind of HTML, "%" as the start of a template and "$" as that of a formula.
 const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "%": "&#37;", $: "&#36;" };
-const plain = (string) => String(string).replace(/[&<>%$]/g, (character) => ENTITIES[character]);
+const plain = (string) =>
+  String(string).replace(/[&<>%$]/g, (character) => ENTITIES[character]).replace(/(?<![A-Za-z0-9])([σδλhz])_([a-z]+)/g, "$1<sub>$2</sub>");
 
 const superscript = (integer) =>
   String(integer).replace(/[-0-9]/g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
@@ -43,10 +44,16 @@ function viridis(fraction) {
   return "#" + mixed.join("");
 }
 
-// Colours and dashes have periods without a common factor, so 28 series look different; the swatches do the same.
+// Colours and dashes have periods without a common factor, so 28 series and 35 lines look different; the swatches do the same.
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const SYMBOLS = ["circle", "diamond", "square", "triangle-up"];
 const styleOf = (i) => ({ colour: css(`--s${i % 7}`), dash: DASHES[i % 4], symbol: SYMBOLS[i % 4] });
+
+// Lines without points: a plain dash is theory, so that measured lines keep to the others. What is solid lies below, so that
+// a line that coincides with it shows through.
+const LINE_DASHES = ["solid", "longdashdot", "dot", "dashdot", "12px,3px,2px,3px,2px,3px"];
+const lineDash = (i) => LINE_DASHES[i % 5];
+const solidFirst = (shown) => [...shown].sort((a, b) => (lineDash(a) !== "solid") - (lineDash(b) !== "solid"));
 
 const pen = document.createElement("canvas").getContext("2d");
 function widthOf(string, weight = 400) {

@@ -18,7 +18,7 @@ function raceFigure(figure, box, { zoom }) {
       type: "line", xref: "paper", x0: 0, x1: 1, y0: i, y1: i, layer: "below", line: { color: css("--grid"), width: 1 },
     })),
   };
-  return { data: [...figure.arms.flatMap((arm, i) => armTraces(arm, i, figure, x)), ...groupTraces(figure)], layout };
+  return { data: [...figure.arms.flatMap((arm, i) => armTraces(arm, i, figure)), ...groupTraces(figure)], layout };
 }
 
 // Names and numbers stand beside the row; where that leaves too little room, numbers lose their interval and their note,
@@ -63,7 +63,7 @@ function rowLabels(arm, i, { above, parts, names, main }) {
   return [name, numbers];
 }
 
-function armTraces(arm, i, figure, range) {
+function armTraces(arm, i, figure) {
   if (arm.value === null) return [];
   const colour = arm.won ? css("--s0") : css("--soft");
   const hovertext = `${plain(text(arm.name))}<br>${plain(text(figure.xLabel))} ${plain(result(arm))}`;
@@ -73,8 +73,7 @@ function armTraces(arm, i, figure, range) {
     traces.push({ x: points, y: points.map(() => i), mode: "markers", marker: { size: 4.5, color: colour, opacity: 0.4 }, hoverinfo: "skip" });
   }
   if (arm.low !== null && arm.high !== null) {
-    const low = figure.logX && arm.low <= 0 ? 10 ** (range[0] - 1) : arm.low; // a logarithmic axis has no place for it
-    traces.push({ x: [low, arm.high], y: [i, i], mode: "lines", line: { color: colour, width: 2.2 }, hoverinfo: "skip" });
+    traces.push({ x: [arm.low, arm.high], y: [i, i], mode: "lines", line: { color: colour, width: 2.2 }, hoverinfo: "skip" });
   }
   traces.push({
     x: [arm.value], y: [i], mode: "markers", hovertext, hoverinfo: "text",

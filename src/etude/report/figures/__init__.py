@@ -1,4 +1,4 @@
-"""Figures that compare arms, families and layers, where ``page`` has those of one sweep over η.
+"""Figures: of one sweep over η (``sweep``, ``curves``), and those that compare arms, families and layers.
 
 An arm is one contestant of a race: a schedule, an update rule, a way of warming up. In every array NaN means "no such
 number": a run that diverged, a grid that another arm does not share. Every figure has these four fields:
@@ -10,11 +10,13 @@ number": a run that diverged, a grid that another arm does not share. Every figu
 """
 
 from etude.report.figures.bands import BandFigure, BandPanel
+from etude.report.figures.curves import Curve, CurveFigure
 from etude.report.figures.heat import HeatAxis, HeatFigure, HeatFrame
 from etude.report.figures.lines import Line, LineFigure
 from etude.report.figures.parts import MISSING, Array, Mark, Text, same_length
 from etude.report.figures.race import Arm, RaceFigure
 from etude.report.figures.surface import SurfaceFigure, SurfacePanel, Trajectory
+from etude.report.figures.sweep import Divergence, Estimate, LrFigure, Series
 
 __all__ = [
     "MISSING",
@@ -22,13 +24,19 @@ __all__ = [
     "Array",
     "BandFigure",
     "BandPanel",
+    "Curve",
+    "CurveFigure",
+    "Divergence",
+    "Estimate",
     "HeatAxis",
     "HeatFigure",
     "HeatFrame",
     "Line",
     "LineFigure",
+    "LrFigure",
     "Mark",
     "RaceFigure",
+    "Series",
     "SurfaceFigure",
     "SurfacePanel",
     "Text",

@@ -49,6 +49,8 @@ class RaceFigure:
         lower_is_better: Whether the smallest value wins.
         log_x: Whether the metric's axis is logarithmic.
         x_limits: Part of the axis to show; ``None`` shows all means and intervals.
+        positive: Whether the metric has no values below zero, as a loss has none. Few seeds that scatter give intervals that
+            reach there all the same; such an interval says nothing, and is not shown.
     """
 
     id: str
@@ -61,8 +63,19 @@ class RaceFigure:
     lower_is_better: bool = True
     log_x: bool = False
     x_limits: tuple[float, float] | None = None
+    positive: bool = True
 
     def __post_init__(self) -> None:
         stray = sorted({i for group in self.groups for i in group} - set(range(len(self.arms))))
         if stray:
             raise ValueError(f"needs groups of indices below {len(self.arms)} arms, got {stray}: count arms from 0")
+
+    def interval(self, arm: Arm) -> tuple[float, float] | None:
+        """The interval that is shown of an arm; ``None`` where there is none that the metric can have."""
+        if arm.low is None or arm.high is None or self.withheld(arm):
+            return None
+        return arm.low, arm.high
+
+    def withheld(self, arm: Arm) -> bool:
+        """Whether an arm has an interval that is not shown."""
+        return self.positive and arm.low is not None and arm.low < 0
