@@ -106,7 +106,7 @@ def _told(answer: Answer, search: Search) -> Search:
         search,
         interval=answer.interval,
         confidence=answer.confidence,
-        expected=answer.verdict and answer.verdict.share,
+        expected=None if answer.verdict is None else answer.verdict.share,
         note=", ".join(message.key for message in said) or None,
     )
 

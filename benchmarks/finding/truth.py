@@ -58,14 +58,14 @@ class Truth:
     @property
     def best(self) -> float:
         """Learning rate of the least mean loss, by a parabola through its neighbours in log η."""
-        return float(np.exp(_lowest(np.log(self.lrs), self.losses.mean(axis=1))))
+        return float(np.exp(lowest(np.log(self.lrs), self.losses.mean(axis=1))))
 
     @cached_property
     def uncertain(self) -> tuple[float, float]:
         """Where ``best`` lies for 95 % of the samples that one could draw of these seeds."""
         generator, seeds = np.random.default_rng(0), self.losses.shape[1]
         drawn = generator.integers(seeds, size=(_RESAMPLED, seeds))
-        lows = [_lowest(np.log(self.lrs), self.losses[:, rows].mean(axis=1)) for rows in drawn]
+        lows = [lowest(np.log(self.lrs), self.losses[:, rows].mean(axis=1)) for rows in drawn]
         low, high = np.exp(np.quantile(lows, [0.025, 0.975]))
         return float(low), float(high)
 
@@ -160,7 +160,7 @@ def _table(rows: list[dict[str, list[float | None]]], name: str) -> Array:
     return np.array([[np.nan if value is None else value for value in row[name]] for row in rows], dtype=np.float64)
 
 
-def _lowest(x: Array, values: Array) -> float:
+def lowest(x: Array, values: Array) -> float:
     """Place of the lowest value, by the parabola through it and its neighbours."""
     i = int(np.argmin(values))
     if not 0 < i < len(x) - 1:

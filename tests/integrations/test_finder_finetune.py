@@ -79,3 +79,11 @@ def test_the_answer_for_fine_tuning_is_near_the_truth_on_held_out_data_and_the_n
     assert regret < 0.02
     assert answer.interval[0] <= LRS[np.argmin(truth)] * 1.5
     assert answer.interval[1] >= LRS[np.argmin(truth)] / 1.5
+
+
+def test_few_examples_that_are_seen_many_times_need_a_held_out_judge(digits) -> None:
+    model, (inputs, labels), _ = digits
+    data = (inputs[:96], labels[:96])
+    answer = etude.find(model, data, functional.cross_entropy, batch_size=BATCH, steps=60, budget=300)
+    assert (answer.confidence, [doubt.key for doubt in answer.doubts][:1]) == ("low", ["find.doubt.few.training"])
+    assert "evaluate" in answer.text().splitlines()[1]

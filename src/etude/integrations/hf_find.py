@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from etude.core.errors import UserError
 from etude.integrations.finder.find import find
 from etude.integrations.finder.found import Found
-from etude.integrations.finder.lengths import batches_of
 from etude.integrations.finder.memory import Memory
+from etude.integrations.finder.of_trainer import fetched, with_steps
 
 
 def lr_find(trainer: Any, update: bool = False, evaluate: bool | Callable[[], Any] = False, **options: Any) -> Found:
@@ -47,21 +46,18 @@ def lr_find(trainer: Any, update: bool = False, evaluate: bool | Callable[[], An
     try:
         optimizer = trainer.create_optimizer()
         loader = trainer.get_train_dataloader()
-        batches = list(itertools.islice(loader, parts * batches_of(options.get("budget"))))
-        data = [batches[i : i + parts] for i in range(0, max(len(batches) - parts + 1, 1), parts)]
         steps = args.max_steps if args.max_steps > 0 else _planned(loader, args, parts)
-        given: dict[str, Any] = {"steps": None if hasattr(options.get("schedule"), "steps") else steps} | options
         scaler = getattr(trainer.accelerator, "scaler", None)
         step = _step(trainer, optimizer, scaler)
         answer = find(
             model,
             getattr(optimizer, "optimizer", optimizer),
             step,
-            data=data,
+            data=fetched(loader, parts, options.get("budget")),
             also=[scaler] if scaler is not None else [],
             evaluate=_held_out(trainer) if evaluate is True else evaluate or None,
             apply=update and before is not None,
-            **given,
+            **with_steps(options, steps),
         )
     finally:
         trainer.optimizer = before

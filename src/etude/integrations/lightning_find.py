@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from torch import Tensor
 from etude.core.errors import UserError
 from etude.integrations.finder.find import find
 from etude.integrations.finder.found import Found
-from etude.integrations.finder.lengths import batches_of
 from etude.integrations.finder.memory import Memory
+from etude.integrations.finder.of_trainer import fetched, with_steps
 from etude.integrations.lightning import callback_base
 
 _NAMES = ("lr", "learning_rate")
@@ -107,13 +106,10 @@ def _search(trainer: Any, module: Any, options: Mapping[str, Any]) -> Found:
     if isinstance(loader, Mapping | list | tuple):
         raise UserError("the search needs one training loader, got several: combine them into one")
     planned = trainer.estimated_stepping_batches
-    given = {"steps": int(planned) if planned not in (float("inf"), -1) else None} | dict(options)
-    if hasattr(given.get("schedule"), "steps"):
-        given["steps"] = None
+    steps = int(planned) if planned not in (float("inf"), -1) else None
     parts = trainer.accumulate_grad_batches if module.automatic_optimization else 1
     memory = Memory([module, loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)])
-    batches = list(itertools.islice(loader, parts * batches_of(given.get("budget"))))
-    data = [batches[i : i + parts] for i in range(0, max(len(batches) - parts + 1, 1), parts)]
+    data = fetched(loader, parts, options.get("budget"))
     memory.restore()
     scaler = getattr(trainer.precision_plugin, "scaler", None)
     with _unlogged(trainer, module):
@@ -123,7 +119,7 @@ def _search(trainer: Any, module: Any, options: Mapping[str, Any]) -> Found:
             _step(trainer, module, parts),
             data=data,
             also=[scaler] if scaler else [],
-            **given,
+            **with_steps(options, steps),
         )
     return Found(answer)
 

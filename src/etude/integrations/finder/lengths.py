@@ -38,9 +38,3 @@ def lengths(budget: int, horizon: int | None) -> Lengths:
     """
     confirm = max(_FEWEST_STEPS, min(budget // 14, horizon or budget))
     return Lengths(max(budget // 10, 50), max(_FEWEST_STEPS, confirm // 3), confirm, budget)
-
-
-def batches_of(budget: int | None) -> int:
-    """Batches that the longest run of a search takes, for who has to fetch them first; ``None`` means the usual budget."""
-    plan = lengths(BUDGET if budget is None else budget, None)
-    return max(plan.ramp, plan.confirm)
