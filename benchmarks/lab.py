@@ -1,20 +1,18 @@
-"""Running labelled cases, and running them again with a remedy."""
+"""Running labelled cases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, final
 
 import numpy as np
 import torch
-from faults import altered, scale_hidden, scale_output
 from torch import nn
 from worlds import chance_loss
 
 from etude.analysis.diagnosis.record import RunRecord
-from etude.analysis.diagnosis.verdict import Fault, Remedy
+from etude.analysis.diagnosis.verdict import Fault
 from etude.core.fork import Fork
 from etude.core.measure import AtEnd, Columns, Measure, Point, PointMeasure
 from etude.core.rule import Rule
@@ -22,7 +20,6 @@ from etude.core.schedule import Schedule
 from etude.core.spec import RunSpec, TaskRef
 from etude.core.task import Task as AnyTask
 from etude.core.trace import Trace
-from etude.schedules import Constant, LinearWarmup, chain, wsd
 from etude.tasks.task import Task
 from etude.training.engine import Engine, make_gradients
 from etude.training.finish import finish
@@ -197,57 +194,18 @@ def train_cases(cases: Sequence[Case], *, forked: bool = True) -> list[Run]:
     return [Run(case, trace, forks.get(i)) for i, (case, trace) in enumerate(zip(cases, traces, strict=True))]
 
 
+def train_alike(cases: Sequence[Case], *, forked: bool = True) -> list[Run]:
+    """Train in one stack those that may share it, the others alone."""
+    groups: dict[object, list[int]] = {}
+    for i, case in enumerate(cases):
+        spec = case.spec
+        key = (id(case.task), spec.steps, spec.group_scales, spec.batch_size, spec.measures, type(spec.rule))
+        groups.setdefault(key, []).append(i)
+    runs: dict[int, Run] = {}
+    for rows in groups.values():
+        runs |= dict(zip(rows, train_cases([cases[i] for i in rows], forked=forked), strict=True))
+    return [runs[i] for i in range(len(cases))]
+
+
 def _every(steps: int) -> int:
     return max(1, steps // POINTS)
-
-
-def heal(case: Case, remedy: Remedy) -> Case:
-    """The same run with a remedy applied, always from the initialization."""
-    spec, changes = case.spec, remedy.changes
-    schedule = _healed_schedule(case, changes)
-    healed = replace(
-        spec,
-        schedule=schedule,
-        steps=schedule.steps,
-        peak_lr=spec.peak_lr * remedy.lr_factor,
-        clip_norm=None if "clip_value" in changes else changes.get("clip_norm", spec.clip_norm),
-        clip_value=None if "clip_norm" in changes else changes.get("clip_value", spec.clip_value),
-        batch_size=int(changes.get("batch_size", spec.batch_size)),
-        group_scales=_healed_scales(dict(spec.group_scales), changes),
-    )
-    return replace(case, spec=healed, task=_healed_task(case, changes))
-
-
-def _healed_schedule(case: Case, changes: Mapping[str, float]) -> Schedule:
-    steps = case.spec.steps
-    if "warmup_steps" in changes:
-        warm = min(int(changes["warmup_steps"]), steps - 1)
-        return chain(LinearWarmup(warm), Constant(steps - warm))
-    if "decay_from" in changes:
-        return wsd(steps, 0, steps - round(changes["decay_from"] * steps))
-    if "as_planned" in changes and case.planned is not None:
-        return case.planned
-    if "stop_at" in changes:
-        return Constant(max(1, int(changes["stop_at"])))
-    return case.spec.schedule
-
-
-def _healed_scales(scales: dict[str, float], changes: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    for name, value in changes.items():
-        if name.startswith("group_scale/"):
-            parameter = name.removeprefix("group_scale/")
-            scales[parameter] = (scales.get(parameter, 1.0) or 1.0) * value
-    return tuple(scales.items())
-
-
-def _healed_task(case: Case, changes: Mapping[str, float]) -> AnyTask:
-    task = case.task
-    if not isinstance(task, Task):
-        return task
-    if "redraw" in changes:
-        return case.twin
-    if "init_gain" in changes:
-        task = altered(task, partial(scale_hidden, changes["init_gain"]))
-    if "output_gain" in changes:
-        task = altered(task, partial(scale_output, changes["output_gain"]))
-    return task

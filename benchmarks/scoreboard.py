@@ -8,14 +8,18 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import final
 
-from cases import SWEPT, label, limits, planted, special, sweeps, worlds
+from cases import SWEPT, around, label, limits, planted, sweeps
+from heal import heal
 from judge import Labelled, judge, keep, kept, labelled
-from lab import Case, Run, heal, train_cases, unmeasured
+from lab import Case, Run, train_alike, train_cases, unmeasured
+from own import Family, families
+from rates import SEED, sweep_twin
 from tables import Score, mistakes, report
-from worlds import Half, World
+from worlds import Half, World, worlds
 
 from etude.analysis.diagnosis.diagnose import diagnose
 from etude.analysis.diagnosis.verdict import Diagnosis, Fault
@@ -59,19 +63,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="replicates of the sweeps")
     parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults")
     parser.add_argument("--remedies", type=int, default=1, help="replicates whose remedies are followed")
-    parser.add_argument("--worlds", help="only these of the half; special: the faults that need a network of their own")
+    parser.add_argument("--worlds", help="only these of the half; own: faults that need a network of their own")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--keep", type=Path, help="folder for trained runs; those that it has already are not trained again"
     )
     parser.add_argument("--again", type=Path, nargs="+", help="train nothing; diagnose what these folders keep")
     parser.add_argument("--wrong", action="store_true", help="list the runs whose first verdict is wrong")
+    parser.add_argument("--rates", action="store_true", help="only sweep the learning rates of the healthy twins")
     options = parser.parse_args()
+    chosen = options.worlds.split(",") if options.worlds else None
+    if options.rates:
+        for _, line in run_jobs(sweep_twin, twins_of(options.half, chosen), options.workers):
+            print(line, flush=True)
+        return
     if options.again:
         paths = sorted(path for folder in options.again for path in folder.glob("*.pkl"))
         jobs = [Job(path.stem, partial(kept, path)) for path in paths]
     else:
-        chosen = options.worlds.split(",") if options.worlds else None
         jobs = jobs_of(options.half, options.seeds, options.planted, options.remedies, chosen)
     began, scores = time.monotonic(), list[Score]()
     for done, (_, found) in enumerate(run_jobs(partial(_work, options.keep), jobs, options.workers), start=1):
@@ -82,17 +91,37 @@ def main() -> None:
         print("\n" + mistakes(scores))
 
 
+def twins_of(half: Half, chosen: Sequence[str] | None) -> list[Callable[[], Case]]:
+    """The healthy twins of all planted faults."""
+    plans = _plans(half, chosen).values()
+    twins = [(plan, i) for plan in plans for i, case in enumerate(plan(SEED)) if case.kind == "twin"]
+    return [partial(_nth, plan, i) for plan, i in twins]
+
+
+def _nth(plan: Family, i: int) -> Case:
+    return next(islice(plan(SEED), i, None))
+
+
+def _plans(half: Half, chosen: Sequence[str] | None) -> dict[str, Family]:
+    here = [world for world in worlds(half) if chosen is None or world.name in chosen]
+    plans: dict[str, Family] = {f"planted-{world.name}": partial(planted, world) for world in here}
+    if chosen is None or "own" in chosen:
+        plans |= {f"own-{half}-{i}": family for i, family in enumerate(families(half))}
+    return plans
+
+
 def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[str] | None = None) -> list[Job]:
     """Everything to be run, seed by seed: sweeps, and planted faults world by world."""
     here = [world for world in worlds(half) if chosen is None or world.name in chosen]
-    own: list[World | None] = [*here, None] if chosen is None or "special" in chosen else [*here]
+    plans = _plans(half, chosen)
     jobs: list[Job] = []
     for seed in range(max(seeds, plants)):
-        for world in here if seed < seeds else ():
-            jobs.append(Job(f"sweeps-{world.name}-{seed}", partial(swept_runs, world, seed, remedies=seed < treated)))
-        for place in own if seed < plants else ():
-            name = f"planted-{place.name if place else 'special-' + half}-{seed}"
-            jobs.append(Job(name, partial(planted_runs, half, place, seed, remedies=seed < treated)))
+        swept, sown = here if seed < seeds else (), plans if seed < plants else {}
+        healed = seed < treated
+        jobs += [
+            Job(f"sweeps-{world.name}-{seed}", partial(swept_runs, world, seed, remedies=healed)) for world in swept
+        ]
+        jobs += [Job(f"{name}-{seed}", partial(planted_runs, sown[name], seed, remedies=healed)) for name in sown]
     return jobs
 
 
@@ -111,23 +140,25 @@ def swept_runs(world: World, seed: int, *, remedies: bool) -> list[Labelled]:
     return found + [labelled(run, "ok" if _within(run, best) else "") for run in others]
 
 
-def planted_runs(half: Half, world: World | None, seed: int, *, remedies: bool) -> list[Labelled]:
-    """Planted faults of a world, or without one those that need a network of their own."""
-    cases = list(special(half, seed) if world is None else planted(world, seed))
+def planted_runs(family: Family, seed: int, *, remedies: bool) -> list[Labelled]:
+    """Planted faults and their twins, which count as healthy where no other learning rate does better than theirs."""
+    runs = train_alike(list(family(seed)))
+    most = {run.case.world: limits([run, *_others(run)]) for run in runs if run.case.kind == "twin"}
+    healthy = {run.case.world for run in runs if run.case.kind == "twin" and _within(run, most[run.case.world])}
     found = []
-    runs = _train_alike(cases)
-    twins = {run.case.world: run for run in runs if run.case.kind == "twin"}
     for run in runs:
-        case, twin = run.case, twins[run.case.world]
-        counts = case.truth & FACTS or not _within(run, limits([twin]))
-        if case.truth and not counts:
-            found.append(labelled(run, ""))
-            continue
-        healed = None
-        if remedies and case.truth and not case.truth & UNHEALED:
-            healed = _treated({0: run}, limits([twin])).get(0, False)
-        found.append(labelled(run, "/".join(sorted(case.truth)) if case.truth else "ok", healed=healed))
+        case, limit = run.case, most[run.case.world]
+        suffers = case.world in healthy and not _within(run, limit)
+        counts = case.world in healthy if case.kind == "twin" else bool(case.truth & FACTS) or suffers
+        truth = "/".join(sorted(case.truth)) or "ok"
+        followed = remedies and counts and case.kind != "twin" and not case.truth & UNHEALED
+        healed = _treated({0: run}, limit).get(0, False) if followed else None
+        found.append(labelled(run, truth if counts else "", healed=healed))
     return found
+
+
+def _others(twin: Run) -> list[Run]:
+    return train_cases(around(twin.case), forked=False)
 
 
 def _work(folder: Path | None, job: Job, _should_stop: Callable[[], bool]) -> Iterator[list[Score]]:
@@ -158,23 +189,10 @@ def _treated(sick: dict[int, Run], most: dict[str, float]) -> dict[int, bool]:
         asked = {i: _said(run)[0].remedy for i, run in sick.items()}
         cases = {i: heal(run.case, remedy) for i, run in sick.items() if (remedy := asked[i]) is not None}
         chosen = [unmeasured(case) for case in cases.values()] if last else list(cases.values())
-        sick = dict(zip(cases, _train_alike(chosen, forked=not last), strict=True))
+        sick = dict(zip(cases, train_alike(chosen, forked=not last), strict=True))
         healed |= {i: _within(run, most) for i, run in sick.items()}
         sick = {i: run for i, run in sick.items() if not healed[i]}
     return healed
-
-
-def _train_alike(cases: Sequence[Case], *, forked: bool = True) -> list[Run]:
-    """Train in one stack those that may share it, the others alone."""
-    groups: dict[object, list[int]] = {}
-    for i, case in enumerate(cases):
-        spec = case.spec
-        key = (id(case.task), spec.steps, spec.group_scales, spec.batch_size, spec.measures, type(spec.rule))
-        groups.setdefault(key, []).append(i)
-    runs: dict[int, Run] = {}
-    for rows in groups.values():
-        runs |= dict(zip(rows, train_cases([cases[i] for i in rows], forked=forked), strict=True))
-    return [runs[i] for i in range(len(cases))]
 
 
 if __name__ == "__main__":

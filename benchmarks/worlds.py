@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias, cast, final
+from typing import Literal, TypeAlias, final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from nets import RowRNN, RowTransformer, three_layer_cnn
+from sources import arm, digits, fashion, friedman, mixture, noisy_digits, pooled, recall, spirals, teacher
 
 from etude.core.rule import Rule
-from etude.tasks.data import load_images
 from etude.tasks.models import cnn, gru, mlp
 from etude.tasks.task import Task
 from etude.training.gradients.explicit import explicit_gradients
-from etude.training.rules import SGD, Adam, AdamW
+from etude.training.rules import SGD, Adam, AdamW, RMSprop
 
 Half: TypeAlias = Literal["development", "held-out"]
 HALF_DECADE = math.sqrt(10)
@@ -36,7 +36,6 @@ class World:
         steps: Horizon.
         lowest: Lowest of the 13 learning rates of its sweep, half a decade apart.
         good: A learning rate in the middle of its basin, at which faults are planted.
-        half: ``"development"``, where thresholds were chosen, or ``"held-out"``.
     """
 
     name: str
@@ -46,7 +45,6 @@ class World:
     steps: int
     lowest: float
     good: float
-    half: Half
 
     def lrs(self, seed: int) -> list[float]:
         """Learning rates of the sweep; every second one, the others at the next seed, where each lane costs a whole run."""
@@ -56,129 +54,19 @@ class World:
         return rates[seed % 2 :: 2] if dear else rates
 
 
-@final
-class RowRNN(nn.Module):
-    """Elman network with tanh over the rows of an image, or over its single pixels; a linear layer on its last state."""
-
-    def __init__(self, width: int, hidden: int, classes: int) -> None:
-        super().__init__()
-        self.width = width
-        self.rnn = nn.RNN(width, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 1, S, S) → outputs (B, classes)."""
-        states, _ = self.rnn(images.reshape(len(images), -1, self.width))
-        return cast(Tensor, self.head(states[:, -1]))
-
-
-@final
-class Block(nn.Module):
-    """Attention and a two-layer network, each on a residual branch, normalized behind (post) or before (pre) the branch."""
-
-    def __init__(self, width: int, heads: int, *, post: bool) -> None:
-        super().__init__()
-        self.post, self.heads = post, heads
-        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Tokens (B, T, W) → the same."""
-        for norm, branch in zip(self.norms, (self._attend, self._transform), strict=True):
-            x = norm(x + branch(x)) if self.post else x + branch(norm(x))
-        return x
-
-    def _attend(self, x: Tensor) -> Tensor:
-        q, k, v = (
-            part.reshape(*part.shape[:-1], self.heads, -1).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1)
-        )
-        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), dim=-1)
-        return cast(Tensor, self.out((weights @ v).transpose(1, 2).flatten(2)))
-
-    def _transform(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.down(self.relu(self.up(x))))
-
-
-@final
-class RowTransformer(nn.Module):
-    """Transformer whose tokens are the rows of an image; a linear layer on the mean token."""
-
-    def __init__(self, side: int, width: int, depth: int, classes: int, *, post: bool) -> None:
-        super().__init__()
-        self.embed = nn.Linear(side, width)
-        self.places = nn.Parameter(torch.randn(side, width) / math.sqrt(width))
-        self.blocks = nn.Sequential(*(Block(width, 4, post=post) for _ in range(depth)))
-        self.head = nn.Linear(width, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 1, S, S) → outputs (B, classes)."""
-        return cast(Tensor, self.head(self.blocks(self.embed(images.squeeze(1)) + self.places).mean(dim=1)))
-
-
-def noisy_digits(share: float, make_model: Callable[[], nn.Module]) -> Task:
-    """Handwritten digits of which a share of the training labels is drawn anew."""
-    images = load_images("digits")
-    x, y = images.train
-    generator = torch.Generator().manual_seed(1)
-    drawn = torch.rand(len(y), generator=generator) < share
-    labels = torch.where(drawn, torch.randint(10, y.shape, generator=generator), y)
-    return Task(f"digits-noise-{share}", make_model, (x, labels), images.validation)
-
-
-def teacher(inputs: int, noise: float, seed: int, make_model: Callable[[], nn.Module]) -> Task:
-    """Regression on y = sin(a·x) + |b·x| + ε for normal x in so many dimensions, targets standardized."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(2500, inputs, generator=generator)
-    a, b = torch.randn(2, inputs, generator=generator) / math.sqrt(inputs)
-    y = torch.sin(2 * x @ a) + (x @ b).abs() + noise * torch.randn(len(x), generator=generator)
-    y = ((y - y.mean()) / y.std()).unsqueeze(1)
-    return Task(f"teacher-{inputs}", make_model, (x[:2000], y[:2000]), (x[2000:], y[2000:]))
-
-
-def ill_conditioned(inputs: int, condition: float, seed: int) -> Task:
-    """Linear regression on inputs whose variances range over so many times, most of the targets' along the largest."""
-    generator = torch.Generator().manual_seed(seed)
-    scales = 3 * torch.logspace(0, -math.log10(condition) / 2, inputs)  # the bias, of curvature 2, is far from the top
-    x = scales * torch.randn(600, inputs, generator=generator)
-    weights = torch.randn(inputs, 1, generator=generator) / scales.unsqueeze(1)
-    weights[0] = 1
-    y = x @ weights + 0.1 * torch.randn(600, 1, generator=generator)
-    y /= y.std()
-    return Task(f"ill-conditioned-{inputs}", partial(nn.Linear, inputs, 1), (x[:400], y[:400]), (x[400:], y[400:]))
-
-
-def top_curvature(task: Task) -> float:
-    """Largest eigenvalue of the mean squared error's Hessian for a linear model."""
-    x = torch.cat([task.train[0], torch.ones(task.size("train"), 1)], dim=1).double()
-    return float(torch.linalg.eigvalsh(2 * x.T @ x / len(x))[-1])
-
-
-def digits(make_model: Callable[[], nn.Module]) -> Task:
-    """Handwritten digits with any model."""
-    images = load_images("digits")
-    return Task("digits", make_model, images.train, images.validation)
-
-
-def fashion(make_model: Callable[[], nn.Module]) -> Task:
-    """Ten thousand pictures of clothing, every second pixel of each axis."""
-    images = load_images("fashion-mnist")
-    (x, y), (vx, vy) = images.train, images.validation
-    train, held_out = (x[:10_000, :, ::2, ::2], y[:10_000]), (vx[:2000, :, ::2, ::2], vy[:2000])
-    return Task("fashion-small", make_model, train, held_out)
-
-
-def _on(
-    half: Half, name: str, make: Callable[[], Task], rule: Rule, shape: tuple[int, int], lrs: tuple[float, float]
-) -> World:
+def _on(name: str, make: Callable[[], Task], rule: Rule, shape: tuple[int, int], lrs: tuple[float, float]) -> World:
     (batch_size, steps), (lowest, good) = shape, lrs
-    return World(name, make, rule, batch_size, steps, lowest, good, half)
+    return World(name, make, rule, batch_size, steps, lowest, good)
+
+
+def worlds(half: Half) -> tuple[World, ...]:
+    """The worlds of a half."""
+    return (*development(), *once_held_out()) if half == "development" else held_out()
 
 
 def development() -> tuple[World, ...]:
     """Worlds on which thresholds were chosen."""
-    heavy, plain, on = SGD(momentum=0.9), SGD(), cast(Any, partial(_on, "development"))
+    heavy, plain, on = SGD(momentum=0.9), SGD(), _on
     two, one = partial(mlp, 64, (128, 128), 10), partial(mlp, 64, (128,), 10)
     small, net = partial(RowTransformer, 8, 32, 2, 10, post=False), partial(mlp, 12, (48, 48), 1, "gelu")
     return (
@@ -204,9 +92,9 @@ def development() -> tuple[World, ...]:
     )
 
 
-def held_out() -> tuple[World, ...]:
-    """Worlds to report on: no threshold was changed after they had been looked at."""
-    heavy, on = SGD(momentum=0.9), cast(Any, partial(_on, "held-out"))
+def once_held_out() -> tuple[World, ...]:
+    """Worlds that were reported on first, then looked at and learned from."""
+    heavy, on = SGD(momentum=0.9), _on
     tokens = partial(RowTransformer, 14, 32, 2, 10, post=True)
     return (
         on("fashion-adamw", partial(fashion, partial(mlp, 196, (96, 96), 10)), AdamW(), (64, 400), (1e-6, 0.001)),
@@ -229,6 +117,63 @@ def held_out() -> tuple[World, ...]:
             (1e-5, 0.03),
         ),
         on("deep-adam", partial(digits, partial(mlp, 64, (48,) * 5, 10, "tanh")), Adam(), (32, 400), (1e-6, 0.001)),
+    )
+
+
+def held_out() -> tuple[World, ...]:
+    """Worlds to report on: no threshold was changed after they had been looked at."""
+    look, heavy, on = SGD(momentum=0.9, nesterov=True), SGD(momentum=0.9), _on
+    seven, half, other = partial(pooled, 7, 20_000, 6000), partial(pooled, 14, 30_000, 6000), partial(recall, 10)
+    tokens = partial(RowTransformer, 10, 24, 3, 8, post=False)
+    return (
+        on("pooled-nesterov", partial(seven, 0.0, partial(mlp, 49, (80, 40), 10)), look, (50, 350), (1e-5, 0.05)),
+        on(
+            "spirals-adam",
+            partial(spirals, 3, partial(mlp, 2, (40, 40), 3, "tanh")),
+            Adam(beta2=0.99),
+            (40, 500),
+            (1e-6, 0.01),
+        ),
+        on(
+            "friedman-sgd",
+            partial(friedman, 1.0, partial(mlp, 10, (40, 40), 1, "silu")),
+            SGD(momentum=0.5),
+            (48, 450),
+            (1e-5, 0.18),
+        ),
+        on(
+            "pooled-noise-adam",
+            partial(seven, 0.25, partial(mlp, 49, (100,), 10, "tanh")),
+            Adam(),
+            (100, 350),
+            (1e-6, 0.009),
+        ),
+        on(
+            "arm-adamw",
+            partial(arm, 0.05, partial(mlp, 5, (60, 30), 2)),
+            AdamW(weight_decay=0.05),
+            (40, 450),
+            (1e-6, 0.009),
+        ),
+        on("mixture-sgd", partial(mixture, 6, partial(mlp, 20, (100,), 6)), SGD(), (24, 450), (1e-4, 0.18)),
+        on(
+            "pooled-rmsprop",
+            partial(half, 0.0, partial(mlp, 196, (64,), 10, "gelu")),
+            RMSprop(),
+            (80, 350),
+            (1e-6, 0.003),
+        ),
+        on("pooled-cnn", partial(seven, 0.0, partial(three_layer_cnn, 7, 10)), look, (40, 250), (1e-5, 0.09)),
+        on(
+            "pooled-cnn-bn",
+            partial(seven, 0.1, partial(three_layer_cnn, 7, 10, batch_norm=True)),
+            AdamW(),
+            (50, 250),
+            (1e-6, 0.005),
+        ),
+        on("recall-gru", partial(other, 8, partial(gru, 1, 10, 8, 40)), Adam(), (50, 300), (1e-6, 0.018)),
+        on("recall-elman", partial(recall, 4, 8, partial(RowRNN, 10, 40, 8)), heavy, (50, 400), (1e-5, 0.09)),
+        on("recall-transformer", partial(other, 8, tokens), Adam(beta2=0.98), (50, 250), (1e-6, 0.009)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,21 @@ from etude.core.message import Message
 from etude.core.trace import Ending, Outcome, Trace
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-MODULES = ("scoreboard", "cases", "lab", "faults", "worlds", "others", "tables")
+MODULES = (
+    "scoreboard",
+    "cases",
+    "own",
+    "lab",
+    "heal",
+    "judge",
+    "rates",
+    "faults",
+    "worlds",
+    "nets",
+    "sources",
+    "others",
+    "tables",
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +60,40 @@ def test_labels_follow_the_results_of_a_sweep(board: Any) -> None:
 
 
 def test_every_half_has_worlds_of_its_own_and_every_fault_a_healthy_twin(board: Any) -> None:
-    cases = other("cases")
-    names = {half: {world.name for world in cases.worlds(half)} for half in ("development", "held-out")}
+    worlds, cases, own = other("worlds"), other("cases"), other("own")
+    names = {half: {world.name for world in worlds.worlds(half)} for half in ("development", "held-out")}
     assert not names["development"] & names["held-out"]
-    world = cases.worlds("development")[0]
-    found = [*cases.planted(world, 0), *cases.special("development", 0)]
+    found = [*cases.planted(worlds.worlds("held-out")[0], 0)]
+    found += [case for family in own.families("held-out") for case in family(0)]
     assert len({(case.world, case.kind) for case in found}) == len(found)
     assert len({case.kind for case in found if case.truth}) >= 20
     assert {case.world for case in found if case.truth} == {case.world for case in found if case.kind == "twin"}
 
 
+def test_a_twin_that_another_learning_rate_beats_is_not_called_healthy(board: Any) -> None:
+    world = replace(other("worlds").worlds("development")[0], steps=60)
+    slow = replace(world, good=world.good / 100)
+
+    def truths(chosen: Any) -> dict[str, str]:
+        def twin_and_spikes(seed: int) -> Any:
+            return islice(other("cases").planted(chosen, seed), 2)
+
+        return {run.kind: run.truth for run in board.planted_runs(twin_and_spikes, 0, remedies=False)}
+
+    assert truths(world)["twin"] == "ok"
+    assert truths(slow) == {"twin": "", "spikes": ""}
+
+
+def test_runs_that_were_kept_are_judged_as_they_were(board: Any, tmp_path: Path) -> None:
+    judge, cases, lab = other("judge"), other("cases"), other("lab")
+    world = replace(other("worlds").worlds("development")[0], steps=24)
+    run = judge.labelled(lab.train_cases([next(iter(cases.planted(world, 0)))])[0], "ok")
+    judge.keep([run], tmp_path / "new" / "a.pkl")
+    assert judge.judge(judge.kept(tmp_path / "new" / "a.pkl")[0]) == judge.judge(run)
+
+
 def test_where_lanes_are_dear_the_seeds_share_the_learning_rates_of_a_sweep(board: Any) -> None:
-    worlds = {world.name: world for world in other("cases").worlds("development")}
+    worlds = {world.name: world for world in other("worlds").worlds("development")}
     assert worlds["mlp"].lrs(0) == worlds["mlp"].lrs(1)
     there, here = worlds["gru-adam"].lrs(0), worlds["gru-adam"].lrs(1)
     assert sorted(there + here) == pytest.approx([1e-6 * 10 ** (i / 2) for i in range(13)], rel=1e-3)
@@ -64,7 +101,7 @@ def test_where_lanes_are_dear_the_seeds_share_the_learning_rates_of_a_sweep(boar
 
 def test_a_run_on_the_board_is_forked_on_its_way_and_looked_into_now_and_then(board: Any) -> None:
     cases, lab = other("cases"), other("lab")
-    world = replace(cases.worlds("development")[0], steps=24)
+    world = replace(other("worlds").worlds("development")[0], steps=24)
     kept = lab.FORK_AT
     run = lab.train_cases([next(iter(cases.planted(world, 0)))])[0]
     assert run.fork is not None
@@ -75,15 +112,15 @@ def test_a_run_on_the_board_is_forked_on_its_way_and_looked_into_now_and_then(bo
 
 
 def test_a_remedy_changes_what_it_names(board: Any) -> None:
-    cases, lab = other("cases"), other("lab")
-    case = next(iter(cases.planted(cases.worlds("development")[0], 0)))
+    cases, heal = other("cases"), other("heal").heal
+    case = next(iter(cases.planted(other("worlds").worlds("development")[0], 0)))
     text = Message("diagnosis.healthy.falsifier")
-    slower = lab.heal(case, Remedy(text, lr_factor=0.1))
+    slower = heal(case, Remedy(text, lr_factor=0.1))
     assert slower.spec.peak_lr == pytest.approx(0.1 * case.spec.peak_lr)
-    changed = lab.heal(case, Remedy(text, changes={"clip_norm": 1.5, "warmup_steps": 40, "group_scale/1.weight": 100}))
+    changed = heal(case, Remedy(text, changes={"clip_norm": 1.5, "warmup_steps": 40, "group_scale/1.weight": 100}))
     assert (changed.spec.clip_norm, changed.spec.group_scales) == (1.5, (("1.weight", 100.0),))
     assert changed.spec.schedule(0) < changed.spec.schedule(39) <= changed.spec.schedule(40) == 1
-    gained = lab.heal(case, Remedy(text, changes={"init_gain": 2.0}))
+    gained = heal(case, Remedy(text, changes={"init_gain": 2.0}))
     before, after = (c.task.init(0).state_dict() for c in (case, gained))
     assert [float(after[n].norm() / before[n].norm()) for n in ("1.weight", "3.weight", "5.weight")] == pytest.approx(
         [2, 2, 1]
