@@ -11,9 +11,8 @@ from torch import nn
 from etude.core.errors import LockedError, SpecError, StorageError, UserError
 from etude.core.measure import Moment
 from etude.core.trace import Ending
-from etude.integrations import monitor_tensorboard
-from etude.integrations.monitor import Monitor
-from etude.integrations.monitor_pace import Pace
+from etude.integrations.monitor import Monitor, tensorboard
+from etude.integrations.monitor.pace import Pace
 from etude.storage.recording import RecordingWriter, read_recording
 from etude.studies.diagnosis.event_log import event_files, read_events
 from etude.training.measures import Alignment, ClipFactor, GradientNorm, UpdateNorm, UpdateRatio, WeightNorm
@@ -488,7 +487,7 @@ def test_without_a_library_for_tensorboard_nothing_is_begun(tmp_path, monkeypatc
     def absent(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(monitor_tensorboard, "import_module", absent)
+    monkeypatch.setattr(tensorboard, "import_module", absent)
     net = model()
     with pytest.raises(UserError, match="neither is installed: pip install tensorboardX"):
         Monitor(net, torch.optim.SGD(net.parameters(), 0.1), tmp_path / "run", tensorboard=True)

@@ -14,19 +14,13 @@ from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Fault
 from etude.core.errors import SpecError
 from etude.integrations.monitor import Monitor
-from etude.integrations.monitor_pace import CREDIT_SECONDS, Cadence
+from etude.integrations.monitor.pace import CREDIT_SECONDS, Cadence
+from etude.report.catalogue import say
 from etude.storage.recording import read_recording
 from etude.studies.diagnosis.answer import Diagnosed
 from etude.studies.diagnosis.readings import beside, merged_readings
 from etude.training.probes.depth import depth_profile
 from etude.training.probes.units import count_units
-
-
-@pytest.fixture(autouse=True)
-def nothing_compiled_before():
-    """Where another test of this process has compiled something, readings inside models stay off."""
-    if "torch._dynamo.utils" in sys.modules:
-        sys.modules["torch._dynamo.utils"].counters.clear()
 
 
 class Recurrent(nn.Module):
@@ -259,27 +253,65 @@ def train(net, optimizer, monitor, steps, features):
         monitor.step(loss)
 
 
+class CallsCompiled(nn.Module):
+    """Is not compiled, and calls a function that is; a listener around that would raise an error (fullgraph)."""
+
+    def __init__(self, compiler) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(3, 3), nn.Linear(3, 1)
+        self.middle = compiler(lambda x: x.sin().relu())
+
+    def forward(self, x):
+        return self.head(self.middle(self.first(x)))
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_of_compiled_code_it_says_that_it_sees_nothing_and_leaves_its_graphs_alone(tmp_path):
-    """Also where the monitor was given the model that was compiled afterwards."""
-    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    seen = []
+def test_of_compiled_code_it_says_that_it_sees_nothing_and_has_nothing_compiled_again(tmp_path):
+    """Whichever it was given, what was compiled or what that was made of, before it ran or after."""
+    graphs = []
 
     def backend(graph, _):
-        seen.append(str(graph.code))
+        graphs.append(graph)
         return graph.forward
 
-    compiled = torch.compile(net, backend=backend, fullgraph=True)
-    for i, given in enumerate((compiled, net)):
+    def compiler(function):
+        return torch.compile(function, backend=backend, fullgraph=True)
+
+    def cases():
+        net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
+        compiled = compiler(net)
+        yield net, compiled, compiled  # not run so far
+        yield net, compiled, net
+        yield net, compiled, net
+        calls = CallsCompiled(compiler)
+        yield calls, calls, calls
+        inner = mlp()
+        yield inner, compiler(lambda x: inner(x)), inner
+
+    for i, (net, call, given) in enumerate(cases()):
+        graphs.clear()
         optimizer = torch.optim.SGD(net.parameters(), 0.01)
         with Monitor(given, optimizer, tmp_path / str(i), every=1) as monitor:
-            train(compiled, optimizer, monitor, 20, 3)
-        recording = read_recording(tmp_path / str(i))
-        assert "readings" not in recording.tables
-        assert recording.tables["pace"]["inside"][-1] <= 1
-        assert not net._forward_pre_hooks
-    assert len(set(seen)) == 1
-    assert len(seen) <= 2
+            train(call, optimizer, monitor, 20, next(net.parameters()).shape[1])
+        tables = read_recording(tmp_path / str(i)).tables
+        assert "readings" not in tables
+        assert tables["pace"]["compiled"][-1] == 1
+        assert len(graphs) == (0 if i in (1, 2) else 1)
+        assert not any(part._forward_pre_hooks for part in net.modules())
+    assert "torch.compile" in " ".join(map(say, Diagnosed(tmp_path / "0").training.rests_on))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_else_was_compiled_hides_nothing_of_a_model_that_is_not(tmp_path):
+    torch.compile(nn.Linear(3, 1), backend="eager")(torch.ones(2, 3))
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(net.parameters(), 0.01)
+    with Monitor(net, optimizer, tmp_path / "run", every=1) as monitor:
+        train(net, optimizer, monitor, 20, 3)
+    tables = read_recording(tmp_path / "run").tables
+    assert tables["readings"]["step"][0] == 1  # at the step before, it was watched for what is compiled
+    assert "activation_rms/2" in tables["readings"]
+    assert sys.getprofile() is None
 
 
 def test_the_cadence_is_paid_for_whatever_a_reading_costs():

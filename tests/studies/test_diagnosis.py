@@ -222,7 +222,7 @@ def test_facts_that_a_csv_lacks_come_from_the_command_line(tmp_path, etude_says)
     flat = " ".join(out.split())
     assert "no column of steps" in flat
     assert "lr = 0.1, rule = SGD, momentum = 0.9" in flat
-    assert "Not known: horizon, batch_size" in flat
+    assert "Not known: --steps, --batch-size" in flat
 
 
 @pytest.mark.parametrize(

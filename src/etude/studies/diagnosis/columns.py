@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import final
@@ -39,6 +39,21 @@ _PATTERNS = (
 )
 _OWN_STEPS = re.compile(r"(gradient_norm|weight_norm|update_norm|update_ratio|clip_factor|alignment)(/.+)?|lr/\d+")
 _EVALUATED = ("validation_loss", "validation_accuracy")
+_BESIDE = (
+    "epoch",
+    "skipped",
+    "time",
+    "timestamp",
+    "wall_time",
+    "date",
+)  # columns whose meaning is known, and that no rule reads
+_OPTIONS = {
+    "rule": "optimizer",
+    "horizon": "steps",
+    "batch_size": "batch-size",
+    "clip_norm": "clip",
+    "chance_loss": "chance-loss",
+}
 
 
 @final
@@ -130,7 +145,7 @@ def observed(log: Log, source: Path, facts: Facts) -> Observed:
         record=record,
         subtitle=Message("monitor.subtitle.log", {"rows": len(loss), "source": source.name}),
         notes=tuple(notes),
-        rests_on=(Message("monitor.rests.columns", {"names": read}), *_about(facts)),
+        rests_on=(Message("monitor.rests.columns", {"names": read}), *_about(facts, {"lr"} & known.keys())),
         in_rows=in_rows,
     )
 
@@ -141,9 +156,9 @@ def _understood(log: Log) -> tuple[dict[str, tuple[Array, Array]], list[str]]:
     unused = []
     for name, column in log.columns.items():
         own = meaning(name)
-        if own is None:
+        if own is None and name.lower() not in _BESIDE:
             unused.append(name)
-        elif own != STEP and own not in known and len(column[1]):
+        elif own not in (None, STEP) and own not in known and len(column[1]):
             known[own] = column
     return known, unused
 
@@ -177,10 +192,13 @@ def _record(trace: Trace, facts: Facts, stride: float) -> RunRecord:
     )
 
 
-def _about(facts: Facts) -> list[Message]:
+def _about(facts: Facts, read: Set[str]) -> list[Message]:
+    """What was told beside the log, and the options that were not given and say what was not read either."""
     given = {f.name: getattr(facts, f.name) for f in fields(facts)}
     known = ", ".join(f"{name} = {value}" for name, value in given.items() if value is not None)
-    missing = ", ".join(name for name, value in given.items() if value is None)
+    missing = ", ".join(
+        f"--{_OPTIONS.get(name, name)}" for name, value in given.items() if value is None and name not in read
+    )
     return [
         Message(f"monitor.rests.{key}", {"facts": text})
         for key, text in (("facts", known), ("unknown", missing))

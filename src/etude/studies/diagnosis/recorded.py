@@ -139,5 +139,12 @@ def _cadence(recording: Recording) -> tuple[Message, ...]:
     readings: dict[str, str | int | float] = {
         name: int(pace[name][-1]) for name in ("inside", "probes", "sharpness") if name in pace
     }
-    taken = (Message("monitor.rests.readings", readings),) if readings else ()
-    return (Message("monitor.rests.cadence", values), *taken)
+    said = [Message("monitor.rests.cadence", values)]
+    budget = recording.facts.get("budget")
+    if budget is not None and float(values["cost"]) > budget:
+        said.append(Message("monitor.rests.beyond", {"budget": budget}))
+    if readings:
+        said.append(Message("monitor.rests.readings", readings))
+    if pace.get("compiled", np.zeros(1))[-1]:
+        said.append(Message("monitor.rests.compiled"))
+    return tuple(said)

@@ -14,14 +14,14 @@ from torch.optim import Optimizer
 
 from etude.core.errors import SpecError
 from etude.core.trace import Ending, Outcome
-from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_facts import facts_of, names_of, optimizers_of
-from etude.integrations.monitor_optimizer import OptimizerWatch
-from etude.integrations.monitor_pace import Pace
-from etude.integrations.monitor_readings import Readings
-from etude.integrations.monitor_rows import Row, Rows
-from etude.integrations.monitor_store import Store
-from etude.integrations.monitor_tensors import Number, is_sharded, scalar
+from etude.integrations.monitor.clock import Clock
+from etude.integrations.monitor.facts import facts_of, names_of, optimizers_of
+from etude.integrations.monitor.optimizer import OptimizerWatch
+from etude.integrations.monitor.pace import Pace
+from etude.integrations.monitor.readings import Readings
+from etude.integrations.monitor.rows import Row, Rows
+from etude.integrations.monitor.store import Store
+from etude.integrations.monitor.tensors import Number, is_sharded, scalar
 
 _TIMED_EVERY = 8  # steps, for the clocks cost something too
 

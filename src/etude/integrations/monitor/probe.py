@@ -13,10 +13,10 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.utils._pytree import tree_map
 
 from etude.core.errors import SpecError
-from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_inside import unwrapped
-from etude.integrations.monitor_rows import Numbers
-from etude.integrations.monitor_tensors import is_sharded
+from etude.integrations.monitor.clock import Clock
+from etude.integrations.monitor.inside import unwrapped
+from etude.integrations.monitor.rows import Numbers
+from etude.integrations.monitor.tensors import is_sharded
 from etude.training.probes.curvature import Line, line_probe, model_sharpness
 from etude.training.probes.isolated import isolated
 

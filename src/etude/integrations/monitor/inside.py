@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -13,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_rows import Numbers
+from etude.integrations.monitor.clock import Clock
+from etude.integrations.monitor.compiled import is_compiled
+from etude.integrations.monitor.rows import Numbers
 from etude.training.probes.depth import DepthWatch
 from etude.training.probes.places import Listening, Place, is_scripted
 from etude.training.probes.units import UnitWatch
@@ -43,13 +43,15 @@ class Inside:
     Attributes:
         seconds: Spent here since the last ``rest``.
         examples: Examples seen in this reading.
-        works: Whether readings can be taken: not of compiled models, whose forward pass runs no Python.
+        compiled: Whether the training runs compiled code, which shows nothing.
+        works: Whether readings can be taken: not where that is so, of copies on several devices, or where one has failed.
     """
 
     def __init__(self, model: nn.Module, names: Mapping[Tensor, str], clock: Clock) -> None:
         self.seconds = 0.0
         self.examples = 0
-        self.works = not is_compiled(model)
+        self.compiled = is_compiled(model)
+        self.works = not self.compiled and not any(isinstance(m, nn.DataParallel) for m in model.modules())
         self._model = model
         self._parameters = {name: p for p, name in names.items()}
         self._clock = clock
@@ -155,20 +157,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while isinstance(model, nn.parallel.DistributedDataParallel):
         model = model.module
     return model
-
-
-def is_compiled(model: nn.Module) -> bool:
-    """Whether the model, or a part of it, runs as compiled code or on several devices at once."""
-    return any(
-        hasattr(part, "_orig_mod") or part._compiled_call_impl is not None or isinstance(part, nn.DataParallel)
-        for part in model.modules()
-    )
-
-
-def anything_compiled() -> bool:
-    """Whether this process has run compiled code: new hooks on modules would have it compiled again."""
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return dynamo is not None and bool(dynamo.counters["frames"])
 
 
 def _examples(values: tuple[Any, ...]) -> int:

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_inside import AROUND, EXAMPLES, Inside, anything_compiled, unwrapped
-from etude.integrations.monitor_optimizer import OptimizerWatch
-from etude.integrations.monitor_pace import Cadence
-from etude.integrations.monitor_probe import LINE, SHARP, Probe
-from etude.integrations.monitor_rows import Numbers
-from etude.integrations.monitor_tensors import Number, lengths
+from etude.integrations.monitor.clock import Clock
+from etude.integrations.monitor.compiled import Lookout, may_run_compiled
+from etude.integrations.monitor.inside import AROUND, EXAMPLES, Inside, unwrapped
+from etude.integrations.monitor.optimizer import OptimizerWatch
+from etude.integrations.monitor.pace import Cadence
+from etude.integrations.monitor.probe import LINE, SHARP, Probe
+from etude.integrations.monitor.rows import Numbers
+from etude.integrations.monitor.tensors import Number, lengths
 from etude.training.probes.noise_scale import two_batch_noise
 
 INSIDE, ALONG, VALLEY = 0.25, 0.15, 0.1
@@ -67,6 +68,7 @@ class Readings:
         self._along = Cadence(budget, ALONG, apart)
         self._valley = Cadence(budget, VALLEY, None if apart is None else APART * apart)
         self._batch_size = batch_size
+        self._lookout = Lookout()
         self._began = 0  # step of the reading inside that is open
         self._row: Numbers = {}
         self._per_step = self._window = 0.0  # seconds inside: of a step, and of a whole reading
@@ -81,12 +83,9 @@ class Readings:
 
     def prepare(self, step: int, trained: float) -> None:
         """Decide what is read at the step to come, after so many seconds of training."""
-        inside, probe = self._inside, self._probe
-        if not inside.open and inside.works and self._within.due(step, trained, self._window):
-            inside.works = not anything_compiled()
-            if inside.works:
-                inside.begin()
-                self._began, self._first, self._row = step, True, {}
+        probe = self._probe
+        if self._inside.works and not self._inside.open:
+            self._prepare_inside(step, trained)
         if probe is not None and probe.works:
             cost = self._along.cost
             self._line = self._along.due(step, trained, LINE * probe.evaluation if cost is None else cost)
@@ -95,7 +94,7 @@ class Readings:
                 step, trained, SHARP * probe.evaluation if cost is None else cost
             )
         self.looking = self._line or self._first
-        self.active = inside.open or self._line or self._sharp
+        self.active = self._inside.open or self._lookout.open or self._line or self._sharp
 
     @torch.no_grad()
     def part(self, grads: Sequence[Tensor]) -> None:
@@ -118,6 +117,8 @@ class Readings:
             watches: Have looked closely at that update.
         """
         began = self._clock.own()
+        if self._lookout.open:
+            self._end_lookout()
         if self._inside.open:
             self._take_inside(step, trained, norm)
         if self._line and self._probe is not None:
@@ -133,15 +134,37 @@ class Readings:
         return self._clock.own() - began
 
     def pace(self) -> dict[str, float]:
-        """How many readings there were of each kind."""
-        return {"inside": self._within.taken, "probes": self._along.taken, "sharpness": self._valley.taken}
+        """How many readings there were of each kind, and whether compiled code kept those inside away."""
+        return {
+            "inside": self._within.taken,
+            "probes": self._along.taken,
+            "sharpness": self._valley.taken,
+            "compiled": float(self._inside.compiled),
+        }
 
     def close(self) -> None:
         """Take the hooks off the model."""
+        self._lookout.end()
         if self._inside.open:
             self._inside.end()
             self._keep(self._began, self._row)
             self._first = False
+
+    def _prepare_inside(self, step: int, trained: float) -> None:
+        """Begin a reading that is due, but where something may be compiled a step later, when that has been looked out for."""
+        clear = self._lookout.ran is False
+        if clear or self._within.due(step, trained, self._window):
+            if may_run_compiled() and not clear:
+                self._lookout.begin()
+            else:
+                self._inside.begin()
+                self._lookout.ran = None
+                self._began, self._first, self._row = step, True, {}
+
+    def _end_lookout(self) -> None:
+        self._lookout.end()
+        if self._lookout.ran:
+            self._inside.compiled, self._inside.works = True, False
 
     def _take_inside(self, step: int, trained: float, norm: Number | None) -> None:
         """Go on with the reading that is open, or end it when it has seen enough or is no longer paid for."""
@@ -151,7 +174,9 @@ class Readings:
             self._row = inside.depth() | self._noise(norm)
             self._first = False
         steps = step - self._began + 1
-        inside.works = inside.works and inside.examples > 0  # else nothing of the model was seen: it runs compiled
+        inside.works = (
+            inside.works and inside.examples > 0
+        )  # else the model takes part in another way than by its passes
         enough = inside.examples >= EXAMPLES
         here = AROUND * inside.seconds + self._clock.own() - began
         if steps > 1 or not self._per_step:  # the very first one allocates

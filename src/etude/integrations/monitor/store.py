@@ -15,7 +15,7 @@ import torch
 
 from etude.core.errors import StorageError
 from etude.core.trace import Array, Outcome
-from etude.integrations.monitor_tensorboard import Mirror, summary_writer
+from etude.integrations.monitor.tensorboard import Mirror, summary_writer
 from etude.storage.recording import RecordingWriter
 
 CHUNK_SECONDS = 5.0

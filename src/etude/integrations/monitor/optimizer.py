@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from etude.integrations.monitor_clock import Clock
-from etude.integrations.monitor_tensors import Number, lengths, own_parts, products, scalar
+from etude.integrations.monitor.clock import Clock
+from etude.integrations.monitor.tensors import Number, lengths, own_parts, products, scalar
 
 
 @final
