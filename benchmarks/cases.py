@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import faults as f
-from lab import Case, Run, spec_of, unmeasured
+from lab import Case, Run, spec_of, unmeasured, within
 from torch import nn
 from worlds import World
 
@@ -66,8 +66,8 @@ def label(runs: Sequence[Run]) -> list[str]:
 
     ``ok``: the final loss on the training or on the held-out data is within 5 % of the best descent of the sweep.
     """
-    most = limits(runs)
-    good = [any(run.final(split) <= limit for split, limit in most.items()) for run in runs]
+    band = limits(runs)
+    good = [within(run, band) for run in runs]
     best = min(range(len(runs)), key=lambda i: runs[i].final("train"))
     return ["ok" if good[i] else "low" if i < best else "high" for i in range(len(runs))]
 

@@ -1,4 +1,4 @@
-"""Running a case again with a remedy."""
+"""Running cases again with their remedies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,30 @@ from dataclasses import replace
 from functools import partial
 
 from faults import altered, scale_hidden, scale_output
-from lab import Case
+from lab import Case, Run, train_alike, unmeasured, within
 
+from etude.analysis.diagnosis.diagnose import diagnose
 from etude.analysis.diagnosis.verdict import Remedy
 from etude.core.schedule import Schedule
 from etude.core.task import Task as AnyTask
 from etude.schedules import Constant, LinearWarmup, chain, wsd
 from etude.tasks.task import Task
+
+ROUNDS = 3
+"""Times a remedy may be followed by the next diagnosis's."""
+
+
+def treated(sick: Mapping[int, Run], band: Mapping[str, float]) -> dict[int, bool]:
+    """Let runs follow the remedy of their first verdict, up to three times, and say which came within the band."""
+    healed = dict.fromkeys(sick, False)
+    for last in [False] * (ROUNDS - 1) + [True]:
+        asked = {i: diagnose(run.case.record(run.trace, run.fork))[0].remedy for i, run in sick.items()}
+        cases = {i: heal(run.case, remedy) for i, run in sick.items() if (remedy := asked[i]) is not None}
+        chosen = [unmeasured(case) for case in cases.values()] if last else list(cases.values())
+        runs = dict(zip(cases, train_alike(chosen, forked=not last), strict=True))
+        healed |= {i: within(run, band) for i, run in runs.items()}
+        sick = {i: run for i, run in runs.items() if not healed[i]}
+    return healed
 
 
 def heal(case: Case, remedy: Remedy) -> Case:

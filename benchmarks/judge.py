@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, final
 
-from lab import Run
+from lab import Case, Run
 from others import OTHERS
 from tables import Score
 
@@ -38,6 +38,7 @@ class Labelled:
         seed: Replicate.
         record: What a diagnosis is given, without a fork test.
         fork: Result of the fork test, if the run lived long enough for one.
+        band: Highest final loss on the training and on the held-out data that counts as good as the best known.
         healed: Whether remedies brought it into the band of the best known result; ``None`` where none were followed.
     """
 
@@ -48,13 +49,18 @@ class Labelled:
     seed: int
     record: RunRecord
     fork: Fork | None
+    band: Mapping[str, float]
     healed: bool | None = None
 
+    def run(self, case: Case) -> Run:
+        """The run, given the case that it was."""
+        return Run(case, self.record.trace, self.fork)
 
-def labelled(run: Run, truth: str, *, healed: bool | None = None) -> Labelled:
+
+def labelled(run: Run, truth: str, band: Mapping[str, float]) -> Labelled:
     """A run as it is kept."""
     case, record = run.case, run.case.record(run.trace)
-    return Labelled(case.world, case.kind, truth, case.spec.peak_lr, case.spec.seed, record, run.fork, healed)
+    return Labelled(case.world, case.kind, truth, case.spec.peak_lr, case.spec.seed, record, run.fork, band)
 
 
 def judge(run: Labelled) -> Score:

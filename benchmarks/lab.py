@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -133,6 +133,11 @@ class Run:
         """Loss at the end, infinite for a run that diverged."""
         value = self.trace.final.get(f"{split}_loss", np.inf)
         return float(value) if np.isfinite(value) and not self.trace.outcome.diverged else np.inf
+
+
+def within(run: Run, band: Mapping[str, float]) -> bool:
+    """Whether a run ends within the limit of the training or of the held-out loss."""
+    return any(run.final(split) <= limit for split, limit in band.items())
 
 
 def measures(task: AnyTask, steps: int) -> tuple[Measure, ...]:

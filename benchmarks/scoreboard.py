@@ -5,24 +5,23 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import final
 
 from cases import SWEPT, around, label, limits, planted, sweeps
-from heal import heal
+from heal import treated
 from judge import Labelled, judge, keep, kept, labelled
-from lab import Case, Run, train_alike, train_cases, unmeasured
+from lab import Case, Run, train_alike, train_cases, within
 from own import Family, families
 from rates import SEED, sweep_twin
 from tables import Score, mistakes, report
 from worlds import Half, World, worlds
 
-from etude.analysis.diagnosis.diagnose import diagnose
-from etude.analysis.diagnosis.verdict import Diagnosis, Fault
+from etude.analysis.diagnosis.verdict import Fault
 from etude.execution.pool import run_jobs
 
 FACTS = {
@@ -38,8 +37,6 @@ FACTS = {
 warm-up, and a gated unit an input that is a hundred times too large."""
 UNHEALED = {Fault.PLATEAU, Fault.EDGE, Fault.OVERFITTING}
 """Planted faults whose remedy cannot give the result of the twin, which has other data, or which need none."""
-ROUNDS = 3
-"""Times a remedy may be followed by the next diagnosis's."""
 
 
 @final
@@ -49,11 +46,13 @@ class Job:
 
     Attributes:
         name: Of the file that keeps them.
-        runs: Trains them.
+        train: Trains them.
+        follow: Lets those that are sick follow their remedies; ``None`` where they need not.
     """
 
     name: str
-    runs: Callable[[], list[Labelled]]
+    train: Callable[[], list[Labelled]]
+    follow: Callable[[list[Labelled]], list[Labelled]] | None = None
 
 
 def main() -> None:
@@ -116,45 +115,61 @@ def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[
     plans = _plans(half, chosen)
     jobs: list[Job] = []
     for seed in range(max(seeds, plants)):
-        swept, sown = here if seed < seeds else (), plans if seed < plants else {}
-        healed = seed < treated
-        jobs += [
-            Job(f"sweeps-{world.name}-{seed}", partial(swept_runs, world, seed, remedies=healed)) for world in swept
-        ]
-        jobs += [Job(f"{name}-{seed}", partial(planted_runs, sown[name], seed, remedies=healed)) for name in sown]
+        for world in here if seed < seeds else ():
+            follow = partial(follow_sweep, partial(sweeps, world, seed)) if seed < treated else None
+            jobs.append(Job(f"sweeps-{world.name}-{seed}", partial(swept_runs, world, seed), follow))
+        for name, family in plans.items() if seed < plants else ():
+            follow = partial(follow_planted, partial(family, seed)) if seed < treated else None
+            jobs.append(Job(f"{name}-{seed}", partial(planted_runs, family, seed), follow))
     return jobs
 
 
-def swept_runs(world: World, seed: int, *, remedies: bool) -> list[Labelled]:
-    """Sweeps over the learning rate, labelled by their results; sick runs of the first follow their remedies together."""
+def swept_runs(world: World, seed: int) -> list[Labelled]:
+    """Sweeps over the learning rate, labelled by their results."""
     runs = train_cases(sweeps(world, seed))
     groups = [[run for run in runs if run.case.kind == f"sweep {name}"] for name in SWEPT]
-    found: list[Labelled] = []
-    for i, group in enumerate(groups):
-        truths = label(group)
-        sick = {j: run for j, run in enumerate(group) if truths[j] != "ok"}
-        healed = _treated(sick, limits(group)) if i == 0 and remedies else {}
-        found += [labelled(run, truths[j], healed=healed.get(j)) for j, run in enumerate(group)]
-    best = limits(groups[0])
+    found = [labelled(run, truth, limits(g)) for g in groups for run, truth in zip(g, label(g), strict=True)]
+    band = limits(groups[0])
     others = [run for run in runs if run.case.kind.startswith("good ")]
-    return found + [labelled(run, "ok" if _within(run, best) else "") for run in others]
+    return found + [labelled(run, "ok" if within(run, band) else "", band) for run in others]
 
 
-def planted_runs(family: Family, seed: int, *, remedies: bool) -> list[Labelled]:
+def planted_runs(family: Family, seed: int) -> list[Labelled]:
     """Planted faults and their twins, which count as healthy where no other learning rate does better than theirs."""
     runs = train_alike(list(family(seed)))
-    most = {run.case.world: limits([run, *_others(run)]) for run in runs if run.case.kind == "twin"}
-    healthy = {run.case.world for run in runs if run.case.kind == "twin" and _within(run, most[run.case.world])}
+    twins = {run.case.world: run for run in runs if run.case.kind == "twin"}
+    bands = {world: limits([twin, *_others(twin)]) for world, twin in twins.items()}
     found = []
     for run in runs:
-        case, limit = run.case, most[run.case.world]
-        suffers = case.world in healthy and not _within(run, limit)
-        counts = case.world in healthy if case.kind == "twin" else bool(case.truth & FACTS) or suffers
+        case, band = run.case, bands[run.case.world]
+        healthy = within(twins[case.world], band)
+        counts = case.truth & FACTS or healthy if case.kind != "twin" else healthy
+        suffers = case.kind == "twin" or case.truth & FACTS or not within(run, band)
         truth = "/".join(sorted(case.truth)) or "ok"
-        followed = remedies and counts and case.kind != "twin" and not case.truth & UNHEALED
-        healed = _treated({0: run}, limit).get(0, False) if followed else None
-        found.append(labelled(run, truth if counts else "", healed=healed))
+        found.append(labelled(run, truth if counts and suffers else "", band))
     return found
+
+
+def follow_sweep(cases: Callable[[], list[Case]], runs: list[Labelled]) -> list[Labelled]:
+    """Sick runs of the first sweep follow their remedies together."""
+    sick = {i: run.run(case) for i, (run, case) in enumerate(zip(runs, cases(), strict=True)) if _to_follow(run)}
+    if not sick:
+        return runs
+    healed = treated(sick, runs[0].band)
+    return [replace(run, healed=healed.get(i)) for i, run in enumerate(runs)]
+
+
+def follow_planted(cases: Callable[[], Iterable[Case]], runs: list[Labelled]) -> list[Labelled]:
+    """Runs with a planted fault follow their remedies one by one."""
+    return [
+        replace(run, healed=treated({0: run.run(case)}, run.band)[0]) if _to_follow(run) else run
+        for run, case in zip(runs, cases(), strict=True)
+    ]
+
+
+def _to_follow(run: Labelled) -> bool:
+    swept = run.kind == f"sweep {SWEPT[0]}" or not run.kind.startswith(("sweep ", "good "))
+    return swept and run.truth not in ("", "ok") and not set(run.truth.split("/")) & UNHEALED
 
 
 def _others(twin: Run) -> list[Run]:
@@ -168,31 +183,16 @@ def _work(folder: Path | None, job: Job, _should_stop: Callable[[], bool]) -> It
     path = None if folder is None else folder / f"{job.name}.pkl"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        runs = kept(path) if path and path.exists() else job.runs()
-        if path and not path.exists():
+        there = path is not None and path.exists()
+        runs = kept(path) if path and there else job.train()
+        follow = job.follow if all(run.healed is None for run in runs) else None
+        if path and not there:
+            keep(runs, path)
+        if follow:
+            runs = follow(runs)
+        if path and follow:
             keep(runs, path)
         yield [judge(run) for run in runs]
-
-
-def _said(run: Run) -> list[Diagnosis]:
-    return diagnose(run.case.record(run.trace, run.fork))
-
-
-def _within(run: Run, most: dict[str, float]) -> bool:
-    return any(run.final(split) <= limit for split, limit in most.items())
-
-
-def _treated(sick: dict[int, Run], most: dict[str, float]) -> dict[int, bool]:
-    """Let runs follow the remedy of their first verdict, up to three times, and say which came within the limits."""
-    healed = dict.fromkeys(sick, False)
-    for last in [False] * (ROUNDS - 1) + [True]:
-        asked = {i: _said(run)[0].remedy for i, run in sick.items()}
-        cases = {i: heal(run.case, remedy) for i, run in sick.items() if (remedy := asked[i]) is not None}
-        chosen = [unmeasured(case) for case in cases.values()] if last else list(cases.values())
-        sick = dict(zip(cases, train_alike(chosen, forked=not last), strict=True))
-        healed |= {i: _within(run, most) for i, run in sick.items()}
-        sick = {i: run for i, run in sick.items() if not healed[i]}
-    return healed
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.record import RunRecord
 from etude.analysis.diagnosis.verdict import Fault, Remedy
+from etude.analysis.statistics import wilson_interval
 from etude.core.message import Message
 from etude.core.trace import Ending, Outcome, Trace
 
@@ -71,23 +72,19 @@ def test_every_half_has_worlds_of_its_own_and_every_fault_a_healthy_twin(board: 
 
 
 def test_a_twin_that_another_learning_rate_beats_is_not_called_healthy(board: Any) -> None:
-    world = replace(other("worlds").worlds("development")[0], steps=60)
-    slow = replace(world, good=world.good / 100)
+    world = other("worlds").worlds("development")[0]
+    slow = replace(world, steps=24, good=world.good / 100)
 
-    def truths(chosen: Any) -> dict[str, str]:
-        def twin_and_spikes(seed: int) -> Any:
-            return islice(other("cases").planted(chosen, seed), 2)
+    def twin_and_spikes(seed: int) -> Any:
+        return islice(other("cases").planted(slow, seed), 2)
 
-        return {run.kind: run.truth for run in board.planted_runs(twin_and_spikes, 0, remedies=False)}
-
-    assert truths(world)["twin"] == "ok"
-    assert truths(slow) == {"twin": "", "spikes": ""}
+    assert [run.truth for run in board.planted_runs(twin_and_spikes, 0)] == ["", ""]
 
 
 def test_runs_that_were_kept_are_judged_as_they_were(board: Any, tmp_path: Path) -> None:
     judge, cases, lab = other("judge"), other("cases"), other("lab")
     world = replace(other("worlds").worlds("development")[0], steps=24)
-    run = judge.labelled(lab.train_cases([next(iter(cases.planted(world, 0)))])[0], "ok")
+    run = judge.labelled(lab.train_cases([next(iter(cases.planted(world, 0)))])[0], "ok", {"train": 1.0})
     judge.keep([run], tmp_path / "new" / "a.pkl")
     assert judge.judge(judge.kept(tmp_path / "new" / "a.pkl")[0]) == judge.judge(run)
 
@@ -109,6 +106,32 @@ def test_a_run_on_the_board_is_forked_on_its_way_and_looked_into_now_and_then(bo
     dead = next(column for name, column in run.trace.evaluations.items() if name.startswith("dead/"))
     assert np.isfinite(dead).tolist() == [t % (lab.SELDOM * 2) == 0 or t == 24 for t in range(0, 25, 2)]
     assert np.isfinite(run.trace.evaluations["delta_slope"]).tolist() == [True] + 12 * [False]
+
+
+def test_what_was_kept_can_follow_its_remedies_later(board: Any) -> None:
+    cases = other("cases")
+    world = replace(other("worlds").worlds("development")[0], steps=40)
+
+    def twin_and_frozen(seed: int) -> Any:
+        return [case for case in cases.planted(world, seed) if case.kind in ("twin", "frozen")]
+
+    runs = board.planted_runs(twin_and_frozen, 0)
+    after = board.follow_planted(lambda: twin_and_frozen(0), runs)
+    assert [run.truth for run in runs] == ["ok", "frozen_parameter"]
+    assert [run.healed for run in runs] == [None, None]
+    assert [run.healed for run in after] == [None, True]
+
+
+def test_an_interval_takes_a_world_for_one_observation_where_its_runs_agree(board: Any) -> None:
+    interval, one = other("tables").cluster_interval, np.ones(1)
+    runs = np.full((20, 1), 50.0)
+    agreed = interval(np.where(np.arange(20) < 14, 50.0, 0.0)[:, None], runs, one)
+    mixed = interval(np.full((20, 1), 35.0), runs, one)
+    alone = interval((np.arange(1000) < 700).astype(float)[:, None], np.ones((1000, 1)), one)
+    assert agreed == pytest.approx(wilson_interval(14, 20), abs=0.06)
+    assert mixed == pytest.approx(wilson_interval(700, 1000))
+    assert alone == pytest.approx(wilson_interval(700, 1000), abs=0.01)
+    assert interval(np.zeros((3, 1)), np.full((3, 1), 10.0), one) == pytest.approx(wilson_interval(0, 30))
 
 
 def test_a_remedy_changes_what_it_names(board: Any) -> None:
