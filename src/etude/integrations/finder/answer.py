@@ -33,7 +33,7 @@ class Answer:
         steps: Training steps that the search took.
         seconds: Time that it took.
         doubts: Why to trust the answer less.
-        classical: What the usual rules read off the ramp, by name; the answer does not use them.
+        classical: What the usual rules read off the ramp, by name; the answer does not use them. Empty where there is none.
         search: All that was measured.
         schedule: What the learning rate is planned to do, with its recommended value as the peak; ``None``: stay constant.
     """

@@ -165,7 +165,7 @@ def _answer(found: Search, stage: Stage, horizon: int, seconds: float, schedule:
         seconds=seconds,
         search=found,
         doubts=(*against, *_untested(found, stage)) if verdict else (),
-        classical=classical(found.ramp),
+        classical=classical(found.ramp) if verdict else {},
         schedule=schedule,
     )
 
@@ -175,9 +175,12 @@ def _untested(found: Search, stage: Stage) -> list[Message]:
     ways = []
     if not stage.paired:
         ways.append(Message("find.unpaired"))
-    firsts = [float(run.losses[0]) for run in (*found.scouts, *found.runs) if run.order == 0]
-    if stage.paired and max(firsts) - min(firsts) > _REPEATED * max(map(abs, firsts)):
-        ways.append(Message("find.not_repeatable", {"low": min(firsts), "high": max(firsts)}))
+    scouted = {run.lr: float(run.losses[0]) for run in found.scouts}
+    again = [(scouted[run.lr], float(run.losses[0])) for run in found.runs if run.order == 0 and run.lr in scouted]
+    apart = max(again, key=lambda pair: abs(pair[1] - pair[0]))
+    low, high = min(apart), max(apart)
+    if stage.paired and high - low > _REPEATED * max(abs(low), abs(high)):
+        ways.append(Message("find.not_repeatable", {"low": low, "high": high}))
     orders = {run.order for run in found.runs}
     starts = {run.order: float(run.losses[0]) for run in found.runs}
     if len(orders) == 1:

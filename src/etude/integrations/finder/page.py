@@ -13,7 +13,7 @@ from etude.integrations.finder.answer import Answer
 from etude.report.figures import Mark
 from etude.report.page import Column, Estimate, LrFigure, Page, Section, Series, Table
 
-_HEADROOM = 0.25
+_HEADROOM, _SIGMAS = 0.25, 4.0
 
 
 def lay_out(answer: Answer, command: str = "etude.find(...)") -> Page:
@@ -51,13 +51,14 @@ def _runs(answer: Answer) -> list[Section]:
     runs, scouts = answer.search.runs, answer.search.scouts
     if not any(run.finished for run in runs):
         return []
-    lrs = np.array(sorted({run.lr for run in (*runs, *scouts)}))
+    tried = {run.lr for run in (*runs, *scouts)}
+    lrs = np.array(sorted(tried | {answer.lr or min(tried)}))  # the answer for a long horizon may lie below all
     best, (below, beyond) = answer.search.best, answer.search.edge
     figure = LrFigure(
         id="runs",
         title=Message("find.runs.title", {"steps": answer.measured}),
         caption=Message("find.runs.caption"),
-        summary=Message("find.runs.summary", {"count": len(runs), "low": float(lrs[0]), "high": float(lrs[-1])}),
+        summary=Message("find.runs.summary", {"count": len(runs), "low": min(tried), "high": max(tried)}),
         y_label=Message("find.loss"),
         lrs=lrs,
         series=(
@@ -108,7 +109,7 @@ def _ramp(answer: Answer) -> list[Section]:
     lrs, losses = ramp.lrs[finite], ramp.losses[finite]
     curve = smoothed(losses)
     low, high = float(curve.min()), answer.search.reading.base
-    room = _HEADROOM * (high - low) if high > low else 1.0
+    room = max(_HEADROOM * (high - low), _SIGMAS * answer.search.reading.noise) or 1.0
     figure = LrFigure(
         id="ramp",
         title=Message("find.ramp.title"),
