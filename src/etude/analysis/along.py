@@ -69,7 +69,7 @@ def read_along(
     key: str, values: Sequence[float], tables: Mapping[str, SweepTable], metric: LossMetric, options: SweepOptions
 ) -> Along:
     """Read the sweeps of a second axis; tables in the order of the values, by the names of their arms."""
-    readings = tuple(read_sweep(table, metric, options) for table in tables.values())
+    readings = tuple(read_sweep(table.comparable(), metric, options) for table in tables.values())
     arms = tune(tables, metric, options)
     known = [
         (value, reading.optimum.lr)

@@ -10,11 +10,13 @@ Axes: L learning rates, S seeds; x = log2 η.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from etude.analysis.basin import tolerated
 from etude.analysis.edge import find_edge
 from etude.analysis.optimum import Optimum, find_optimum
 from etude.analysis.options import LossMetric, SweepOptions
@@ -30,7 +32,7 @@ from etude.core.trace import Array
 FIRST_SEEDS = 2
 """Seeds of a learning rate that nothing is known of: the fewest that tell a difference from noise."""
 
-_GROWTH = 1.5
+GROWTH = 1.5
 """Factor by which the seeds of what is still in question grow: 2, 3, 5, 8, 12, …"""
 
 _SPACING = 0.75
@@ -53,6 +55,11 @@ class Aim:
         seeds: Most seeds of a learning rate.
         budget: Most runs of the sweep; ``None`` for no limit but the seeds.
         edge: Whether the edge is sought as well.
+        basin: Whether the ends of the basin are sought as well. This and the next concern sweeps that are compared
+            (``halving_arms``).
+        asked: Learning rates that the question names: they are run, and get as many seeds as the best one.
+        fixed: Whether no learning rate is added, because sweeps share their grid.
+        spacing: Widest gap between the best learning rate and its neighbours [octaves].
     """
 
     metrics: tuple[LossMetric, ...]
@@ -60,6 +67,10 @@ class Aim:
     seeds: int
     budget: int | None = None
     edge: bool = False
+    basin: bool = False
+    asked: tuple[float, ...] = ()
+    fixed: bool = False
+    spacing: float = _SPACING
 
 
 def halve(table: SweepTable, options: SweepOptions, aim: Aim) -> Plan:
@@ -83,7 +94,7 @@ def halve(table: SweepTable, options: SweepOptions, aim: Aim) -> Plan:
         wishes = [better]
     else:
         level = len(table.seeds)
-        most = min(aim.seeds, math.ceil(_GROWTH * level))
+        most = min(aim.seeds, math.ceil(GROWTH * level))
         wishes = [_more_seeds(table, options, aim, target) for target in range(max(most, level), level - 1, -1)]
     left = math.inf if aim.budget is None else aim.budget - len(table.hashes)
     affordable = (wish for wish in wishes if wish.lrs and sum(map(len, wish.seeds.values())) <= left)
@@ -100,6 +111,7 @@ class Standing:
         window: (L,) whether the curve through the best is fitted to it.
         low: (L,) lower end of the interval of its loss above the best's, over the seeds that both have; 0 for the best.
         high: (L,) upper end.
+        alike: (L,) whether it may still be the best.
         rival: (L,) whether it may still be the best, or tells where the best lies.
     """
 
@@ -108,6 +120,7 @@ class Standing:
     window: NDArray[np.bool_]
     low: Array
     high: Array
+    alike: NDArray[np.bool_]
     rival: NDArray[np.bool_]
 
 
@@ -117,12 +130,12 @@ def standing(table: SweepTable, metric: str, options: SweepOptions) -> Standing:
     best = optimum.index
     gap = local_spacing(x, best)
     stable = ~table.diverged.any(axis=1)
-    window = stable & (np.abs(x - x[best]) <= 2.01 * gap)
+    window = np.asarray(stable & (np.abs(x - x[best]) <= 2.01 * gap))
     ends = [t_interval(difference, options.confidence) for difference in losses - losses[best]]
     low, high = np.asarray(ends).T
-    rival = window | (stable & (low <= 0))
-    rival[best] = True
-    return Standing(optimum, table.ran.sum(axis=1), window, low, high, rival)
+    alike = np.asarray(stable & (low <= 0))
+    alike[best] = True
+    return Standing(optimum, table.ran.sum(axis=1), window, low, high, alike, alike | window)
 
 
 def width(optimum: Optimum) -> float:
@@ -132,9 +145,19 @@ def width(optimum: Optimum) -> float:
     return math.log10(optimum.interval[1] / optimum.interval[0])
 
 
+def bounds_basin(found: Standing, options: SweepOptions) -> NDArray[np.bool_]:
+    """(L,) whether a learning rate may lie in the basin of the best, or is the first outside of it at either end."""
+    best, level = found.optimum.index, found.optimum.means
+    threshold = float(tolerated(level[best], found.optimum.initial, options))
+    deciding: NDArray[np.bool_] = found.alike | (found.low <= threshold - level[best])
+    outside = np.flatnonzero(level > threshold)
+    deciding[[*outside[outside < best][-1:], *outside[outside > best][:1]]] = True
+    return deciding
+
+
 def _better_grid(table: SweepTable, options: SweepOptions, aim: Aim) -> Plan:
-    """Learning rates that no seed has run yet."""
-    spacing = dict.fromkeys(aim.metrics, _SPACING)
+    """Learning rates that no seed has run yet, each on the first seeds."""
+    spacing = dict.fromkeys(aim.metrics, aim.spacing)
     for metric in aim.metrics:
         optimum = find_optimum(table, metric, options)
         if len(table.seeds) >= FEW_SEEDS and optimum.method == "grid":
@@ -142,7 +165,9 @@ def _better_grid(table: SweepTable, options: SweepOptions, aim: Aim) -> Plan:
             spacing[metric] = aim.precision * _OCTAVES
     plans = [refine(table, metric, options, spacing[metric]) for metric in aim.metrics]
     plans += [
-        _next_but_one(table, metric) for metric, further in zip(aim.metrics, plans, strict=True) if not further.lrs
+        next_but_one(table, metric, aim.spacing)
+        for metric, further in zip(aim.metrics, plans, strict=True)
+        if not further.lrs
     ]
     if aim.edge:
         plans.append(plan(table.first(FIRST_SEEDS), replace(options, edge_ratio=10**aim.precision)))
@@ -153,10 +178,10 @@ def _better_grid(table: SweepTable, options: SweepOptions, aim: Aim) -> Plan:
     return Plan(tuple(sorted(lrs)), tuple(reasons), {lr: tuple(range(FIRST_SEEDS)) for lr in lrs})
 
 
-def _next_but_one(table: SweepTable, metric: str) -> Plan:
+def next_but_one(table: SweepTable, metric: str, spacing: float) -> Plan:
     """Learning rates that make the neighbourhood of the best complete: two to either side, evenly spaced."""
     x, best = table.octaves, int(np.argmin(means(table.result(metric))))
-    widest = max(local_spacing(x, best), _SPACING) * _SLACK
+    widest = max(local_spacing(x, best), spacing) * _SLACK
     gaps = [(x[i], x[i + 1]) for i in (best - 2, best + 1) if 0 <= i < len(x) - 1 and x[i + 1] - x[i] > widest]
     if not gaps:
         return Plan((), ())
@@ -189,13 +214,11 @@ def _more_seeds(table: SweepTable, options: SweepOptions, aim: Aim, target: int)
             }
             reasons.append(Message(f"plan.more_seeds.{metric}", values))
     if aim.edge and max(level, *wanted.values(), 0) >= FEWEST_SEEDS:
-        wanted |= {lr: max(FEWEST_SEEDS, wanted.get(lr, 0)) for lr in _around_edge(table, options)}
-    cells = {lr: _lacking(table, lr, seeds) for lr, seeds in wanted.items()}
-    cells = {lr: seeds for lr, seeds in sorted(cells.items()) if seeds}
-    return Plan(tuple(cells), tuple(reasons), cells)
+        wanted |= {lr: max(FEWEST_SEEDS, wanted.get(lr, 0)) for lr in around_edge(table, options)}
+    return lacking(table, wanted, reasons)
 
 
-def _around_edge(table: SweepTable, options: SweepOptions) -> list[float]:
+def around_edge(table: SweepTable, options: SweepOptions) -> list[float]:
     """Two learning rates to either side of the edge, on which its interval rests."""
     upper = find_edge(table, options).upper
     if upper is None:
@@ -204,7 +227,13 @@ def _around_edge(table: SweepTable, options: SweepOptions) -> list[float]:
     return [float(lr) for lr in table.lrs[max(first - 2, 0) : first + 2]]
 
 
-def _lacking(table: SweepTable, lr: float, seeds: int) -> tuple[int, ...]:
-    row = table.cells[int(np.searchsorted(table.lrs, lr))]
-    present = {int(seed) for seed, cell in zip(table.seeds, row, strict=True) if cell is not None}
-    return tuple(seed for seed in range(seeds) if seed not in present)
+def lacking(table: SweepTable, wanted: Mapping[float, int], reasons: Sequence[Message]) -> Plan:
+    """The runs that learning rates lack to have as many seeds as are wanted, from 0 without gaps."""
+    cells = {}
+    for lr, seeds in sorted(wanted.items()):
+        row = table.cells[int(np.searchsorted(table.lrs, lr))]
+        present = {int(seed) for seed, cell in zip(table.seeds, row, strict=True) if cell is not None}
+        missing = tuple(seed for seed in range(seeds) if seed not in present)
+        if missing:
+            cells[lr] = missing
+    return Plan(tuple(cells), tuple(reasons), cells)

@@ -75,10 +75,11 @@ def bracket_ceiling(table: SweepTable, metric: str, level: float, options: Sweep
 
     Before that the grid is extended until no seed makes half of the descent at its upper end any more.
     """
-    table = table.balanced()
+    table = table.comparable()
     beyond = _beyond_best(table, metric)
     lrs, above = table.lrs[beyond], means(table.result(metric))[beyond] > level
-    if np.isinf(find_ceiling(table, metric, level, options).upper).any():
+    # A seed that did not run at the upper end says nothing of what lies beyond.
+    if np.isinf(find_ceiling(table, metric, level, options).upper[table.ran[-1]]).any():
         step, last = 2 ** grid_spacing(table.octaves), float(lrs[-1])
         most = min((options.lr_range or (last, last))[1] * options.reach, options.max_lr) * _SLACK
         added = tuple(lr for k in range(1, _EXTEND_BY + 1) if (lr := last * step**k) <= most)
@@ -93,6 +94,14 @@ def bracket_ceiling(table: SweepTable, metric: str, level: float, options: Sweep
     parts = min(_SECTION, math.ceil(math.log(high / low) / math.log(options.edge_ratio * _SLACK)))
     inside = tuple(low * (high / low) ** (k / parts) for k in range(1, parts))
     return Plan(inside, (Message("plan.ceiling", {"low": low, "high": high}),))
+
+
+def around_ceiling(table: SweepTable, metric: str, level: float) -> tuple[float, ...]:
+    """Learning rates from the second below the mean's ceiling on: between them and the last, each seed has its own."""
+    beyond = _beyond_best(table, metric)
+    above = means(table.result(metric))[beyond] > level
+    first = int(above.argmax()) if above.any() else len(above)
+    return tuple(float(lr) for lr in table.lrs[beyond][max(first - 2, 0) :])
 
 
 def _beyond_best(table: SweepTable, metric: str) -> slice:

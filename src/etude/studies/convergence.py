@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isinf
 from pathlib import Path
 
 from etude.analysis.convergence import StepsToTarget, steps_to_target
 from etude.analysis.convergence_findings import convergence_findings
+from etude.analysis.halving import Aim
 from etude.analysis.reading import SweepReading
 from etude.core.finding import Finding
 from etude.core.message import Message, Value
@@ -105,10 +107,15 @@ def find(sweeps: Sequence[Sweep]) -> list[Finding]:
     return convergence_findings(sweep.table, sweep.options)
 
 
+def aims(sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """The best learning rate for training, and the edge."""
+    return {sweep.arm.name: replace(aim, metrics=("train_loss",), edge=True) for sweep in sweeps}
+
+
 CONVERGENCE = Etude(
     name="convergence",
     question=Message("study.convergence.title"),
-    sought=("train_loss",),
+    aims=aims,
     find=find,
     lay_out=lay_out,
 )

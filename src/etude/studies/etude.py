@@ -43,6 +43,11 @@ def extend_and_bracket(sweeps: Sequence[Sweep]) -> dict[str, Plan]:
     return {sweep.arm.name: plan(sweep.table, sweep.options) for sweep in sweeps}
 
 
+def in_one_comparison(arm: Arm) -> str | None:  # noqa: ARG001 - whatever the arm
+    """All arms are compared with each other."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Etude:
     """A named study: one question, the runs that answer it, the findings, the page.
@@ -56,9 +61,10 @@ class Etude:
         arms: The sides of its comparison, from the options and the tasks; one for an étude that compares nothing.
         plan: Which learning rates each arm runs next, by the arm's name, and why; arms left out are complete.
         objective: Final loss that its "best" refers to.
-        sought: Final losses whose best learning rate answers its question; empty where it takes more than that, such as a
-            comparison of arms on equal seeds, so that no run can be spared.
-        aim: What its sweeps spend their runs on, if not every learning rate on every seed.
+        aims: What the arms are to find out where runs are spared, from the sweeps so far and an aim with precision, seeds and
+            budget; an arm that is left out runs every learning rate on every seed. Or why no run can be spared.
+        compared: Which comparison an arm takes part in at its best learning rate, by any name; ``None`` for none.
+        aim: Precision, seeds and budget of sweeps that spare runs; ``None`` where each learning rate gets every seed.
         measures: Further measures of its runs.
         keeps_weights: Whether final weights are worth their disk.
         defaults: Options that it chooses otherwise than ``StudySpec``.
@@ -68,11 +74,12 @@ class Etude:
     question: Message
     find: Callable[[Sequence[Sweep]], list[Finding]]
     lay_out: Callable[[StoredStudy], Page]
+    aims: Callable[[Sequence[Sweep], Aim], Mapping[str, Aim]] | str
     tasks: Callable[[StudySpec, Task | None, str], Tasks] = one_task
     arms: Callable[[StudySpec, Tasks, tuple[Measure, ...]], tuple[Arm, ...]] = one_arm
     plan: Callable[[Sequence[Sweep]], Mapping[str, Plan]] = extend_and_bracket
     objective: LossMetric = "train_loss"
-    sought: tuple[LossMetric, ...] = ()
+    compared: Callable[[Arm], str | None] = in_one_comparison
     aim: Aim | None = None
     measures: tuple[Measure, ...] = ()
     keeps_weights: bool = True

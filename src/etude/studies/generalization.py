@@ -10,6 +10,7 @@ import numpy as np
 from etude.analysis.convergence import steps_to_target
 from etude.analysis.convergence_findings import convergence_findings, recommended_lr
 from etude.analysis.generalization_findings import generalization_findings
+from etude.analysis.halving import Aim
 from etude.analysis.reading import read_sweep
 from etude.analysis.summary import EndSummary, summarize_ends
 from etude.core.finding import Finding
@@ -134,12 +135,17 @@ def _figure(study: StoredStudy, name: str, y_label: str, series: tuple[Series, .
     )
 
 
+def aims(sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """The best learning rates for held-out data and for training, and the edge."""
+    return {sweep.arm.name: replace(aim, metrics=("validation_loss", "train_loss"), edge=True) for sweep in sweeps}
+
+
 GENERALIZATION = Etude(
     name="generalization",
     question=Message("study.generalization.title"),
     measures=(AtEnd(Sharpness()),),
     objective="validation_loss",
-    sought=("validation_loss", "train_loss"),
+    aims=aims,
     find=find,
     lay_out=lay_out,
 )

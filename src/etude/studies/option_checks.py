@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from etude.analysis.halving import FIRST_SEEDS
 from etude.analysis.tipping import FEWEST_SEEDS
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def check_amounts(spec: StudySpec) -> None:
 
 
 def check_precision(spec: StudySpec) -> None:
-    """Raise ``ValueError`` for a precision that cannot be reached, or a budget that the first grid exceeds."""
+    """Raise ``ValueError`` for a precision that cannot be reached, or a budget that has none."""
     if spec.precision is None:
         if spec.budget is not None:
             raise ValueError(f"got budget = {spec.budget} without a precision: pass one in decades, such as 0.2")
@@ -50,10 +49,4 @@ def check_precision(spec: StudySpec) -> None:
     if spec.seeds < FEWEST_SEEDS:
         raise ValueError(
             f"a precision needs seeds >= {FEWEST_SEEDS}, got {spec.seeds}: pass 10, most of which are spared"
-        )
-    first = FIRST_SEEDS * len(spec.lrs)
-    if spec.budget is not None and spec.budget < first:
-        raise ValueError(
-            f"needs budget >= {first}, {FIRST_SEEDS} runs for each learning rate of the first grid, got {spec.budget}: "
-            "raise it, or pass a coarser --lr"
         )

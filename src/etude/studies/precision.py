@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from etude.analysis.halving import FIRST_SEEDS, Aim, Standing, halve, standing, width
+from etude.analysis.halving import FIRST_SEEDS, Aim, halve
+from etude.analysis.halving_arms import Side, halve_arms
 from etude.analysis.planning import Plan
 from etude.core.errors import SpecError
-from etude.core.finding import Finding, Verdict
-from etude.core.message import Message, Value
-from etude.report.page import Cell, Column, Page, Section, Table
+from etude.core.finding import Finding
+from etude.core.message import Message
+from etude.report.page import Page
 from etude.studies.arms import Arm, Sweep
-from etude.studies.etude import Etude, extend_and_bracket
+from etude.studies.etude import Etude, one_arm
+from etude.studies.search import search_finding
 from etude.studies.spec import StudySpec
+from etude.studies.spent import spent_section
 from etude.studies.stored import StoredStudy
 
 
@@ -25,24 +25,37 @@ def with_precision(etude: Etude, spec: StudySpec) -> Etude:
     """The étude with sweeps that stop at the precision that the options name; itself where they name none.
 
     Raises:
-        SpecError: When the étude asks for more than a best learning rate, so that no run can be spared.
+        SpecError: When no run of the étude can be spared, or when the budget does not pay for the first round.
     """
     if spec.precision is None:
         return etude
-    if not etude.sought:
-        several = "a second axis" if spec.grid is not None else etude.name
+    if isinstance(etude.aims, str):
         raise SpecError(
-            f"{several} compares runs on equal seeds and takes no precision, got {spec.precision:g}: leave it out"
+            f"{etude.name} takes no precision, because {etude.aims}, got {spec.precision:g}: leave the precision out"
         )
-    edge = etude.plan is extend_and_bracket
-    aim = Aim(etude.sought, spec.precision, spec.seeds, spec.budget, edge)
+    if etude.arms is one_arm:
+        require_budget(spec, FIRST_SEEDS * len(spec.lrs))
+    aim = Aim((), spec.precision, spec.seeds, spec.budget)
     return replace(
         etude,
         aim=aim,
-        plan=partial(_plan, aim),
+        plan=partial(_plan, etude, aim),
         find=partial(_find, etude, aim),
         lay_out=partial(_lay_out, etude, aim),
     )
+
+
+def require_budget(spec: StudySpec, runs: int) -> None:
+    """Check that the budget pays for the runs of the first round.
+
+    Raises:
+        SpecError: When it does not.
+    """
+    if spec.budget is not None and spec.budget < runs:
+        raise SpecError(
+            f"needs budget >= {runs}, {FIRST_SEEDS} runs for each learning rate of each first grid, got {spec.budget}: "
+            "raise it, or pass a coarser --lr"
+        )
 
 
 def first_plan(etude: Etude, arm: Arm) -> Plan:
@@ -51,83 +64,30 @@ def first_plan(etude: Etude, arm: Arm) -> Plan:
     return Plan(arm.lrs, (), {} if etude.aim is None else dict.fromkeys(arm.lrs, first))
 
 
-def _plan(aim: Aim, sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
-    return {sweep.arm.name: halve(sweep.table, sweep.options, aim) for sweep in sweeps}
+def aims_of(etude: Etude, aim: Aim, sweeps: Sequence[Sweep]) -> dict[str, Aim]:
+    """What each arm is to find out; one of which nothing is sought is run at every learning rate on every seed."""
+    assert not isinstance(etude.aims, str), "such an étude takes no precision"
+    sought = etude.aims(sweeps, aim)
+    return {s.arm.name: sought.get(s.arm.name, replace(aim, asked=s.arm.lrs, fixed=True)) for s in sweeps}
+
+
+def _plan(etude: Etude, aim: Aim, sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
+    aims = aims_of(etude, aim, sweeps)
+    if len(sweeps) == 1:
+        return {s.arm.name: halve(s.table, s.options, aims[s.arm.name]) for s in sweeps}
+    return halve_arms({s.arm.name: Side(s.table, s.options, aims[s.arm.name]) for s in sweeps}, aim.budget)
 
 
 def _find(etude: Etude, aim: Aim, sweeps: Sequence[Sweep]) -> list[Finding]:
-    (sweep,) = sweeps
-    return [*etude.find(sweeps), _search(sweep, aim)]
-
-
-def _search(sweep: Sweep, aim: Aim) -> Finding:
-    """How far the search came, and what it cost."""
-    table = sweep.table.comparable()
-    found = width(standing(table, aim.metrics[0], sweep.options).optimum)
-    level, runs = len(table.seeds), len(sweep.table.hashes)
-    values: dict[str, Value] = {"runs": runs, "every": len(table.lrs) * aim.seeds, "seeds": aim.seeds}
-    values |= {"asked": aim.precision, "lrs": len(table.lrs)}
-    question = Message("search.question")
-    if math.isinf(found):
-        return Finding("search", question, Verdict.INCONCLUSIVE, Message("search.open", values), runs=table.hashes)
-    end = "reached" if found <= aim.precision else "seeds" if level >= aim.seeds else "budget"
-    statement = Message(f"search.{end}", values | {"width": found})
-    verdict = Verdict.SUPPORTED if end == "reached" else Verdict.INCONCLUSIVE
-    return Finding("search", question, verdict, statement, found, unit="decades", runs=table.hashes)
+    return [*etude.find(sweeps), search_finding(sweeps, aims_of(etude, aim, sweeps))]
 
 
 def _lay_out(etude: Etude, aim: Aim, study: StoredStudy) -> Page:
-    page = etude.lay_out(study)
+    page, sweeps = etude.lay_out(study), study.sweeps
     added = tuple(found.statement for found in study.findings if found.name == "fresh")
-    return replace(page, answer=(*page.answer, *added), sections=(*page.sections, _spent(aim, study)))
-
-
-def _spent(aim: Aim, study: StoredStudy) -> Section:
-    """Which learning rates got how many seeds, and why no more."""
-    table = study.table.comparable()
-    found = standing(table, aim.metrics[0], study.options)
-    last = _last_rounds(study)
-    rows = tuple(
-        (float(lr), int(found.counts[i]), last[float(lr)], _behind(found, i), _verdict(found, i, int(fallen)))
-        for i, (lr, fallen) in enumerate(zip(table.lrs, table.diverged.sum(axis=1), strict=True))
+    return replace(
+        page,
+        answer=(*page.answer, *added),
+        rests_on=(*page.rests_on, *((Message("search.rests"),) if len(sweeps) > 1 else ())),
+        sections=(*page.sections, spent_section(study, aims_of(etude, aim, sweeps))),
     )
-    shown = Table(
-        id="spent",
-        title=Message("search.spent.title"),
-        columns=(
-            Column(Message("page.column.lr"), ".3g"),
-            Column(Message("search.spent.seeds")),
-            Column(Message("search.spent.round")),
-            Column(Message("search.spent.behind")),
-            Column(Message("search.spent.verdict")),
-        ),
-        rows=rows,
-        caption=Message("search.spent.caption", {"level": 100 * study.options.confidence}),
-        lrs=tuple(map(float, table.lrs)),
-    )
-    return Section(Message("search.spent.heading"), (Message(f"search.spent.prose.{aim.metrics[0]}"),), (), (shown,))
-
-
-def _behind(found: Standing, i: int) -> Cell:
-    if i == found.optimum.index or not np.isfinite(found.low[i]):
-        return None
-    values: dict[str, Value] = {"low": float(found.low[i]), "high": float(found.high[i])}
-    return Message("search.spent.interval", values | {"value": float(found.low[i] + found.high[i]) / 2})
-
-
-def _verdict(found: Standing, i: int, diverged: int) -> Message:
-    if i == found.optimum.index:
-        return Message("search.spent.best")
-    if diverged and not found.window[i]:
-        return Message("search.spent.diverged", {"count": diverged, "seeds": int(found.counts[i])})
-    if found.low[i] > 0:
-        return Message("search.spent.kept" if found.window[i] else "search.spent.dropped")
-    return Message("search.spent.alike")
-
-
-def _last_rounds(study: StoredStudy) -> dict[float, int]:
-    """The last round, from 1, in which each learning rate was run."""
-    name = study.sweep.arm.name
-    rounds = {run: n for n, ran in enumerate(study.rounds, 1) for run in ran["arms"].get(name, {"runs": []})["runs"]}
-    rows = zip(study.table.lrs, study.table.cells, strict=True)
-    return {float(lr): max(rounds[cell.spec_hash] for cell in row if cell is not None) for lr, row in rows}

@@ -24,10 +24,10 @@ from etude.studies.arms import Arm, Sweep
 from etude.studies.conductor import Conductor
 from etude.studies.engines import choose_engines, deal, stored_engines
 from etude.studies.etude import Etude, Tasks
-from etude.studies.fresh import fresh_finding, fresh_runs
+from etude.studies.fresh import fresh_findings, fresh_runs
 from etude.studies.interrupt import stop_on_signals
 from etude.studies.option_checks import MOST_RUNS
-from etude.studies.precision import first_plan
+from etude.studies.precision import first_plan, require_budget
 from etude.studies.preflight import check_disk
 from etude.studies.spec import StudySpec
 from etude.studies.stored import ARMS, ENGINES, FINGERPRINT, ROUND, arm_options
@@ -73,6 +73,7 @@ def run_study(
                 watcher.say(f"warning: {warning}")
         begin = {arm.name: first_plan(etude, arm) for arm in arms}
         first = _few_enough([run for arm in arms for run in arm.runs(begin[arm.name], spec.seeds)])
+        require_budget(spec, len({run.hash for run in first}))
         keep_weights = execution.keep_weights and etude.keeps_weights
         make_folder(folder)
         chosen = None
@@ -95,12 +96,13 @@ def run_study(
             dealt = stored_engines(writer, execution.engine, execution.device, watcher)
             sweeps, rounds = _train_rounds(etude, spec, begin, arms, conductor, dealt)
             findings = etude.find(sweeps)
-            fresh = fresh_runs(etude, spec, sweeps[0], findings)
+            fresh = fresh_runs(etude, spec, sweeps, findings)
             if fresh:
-                writer.add_runs(fresh)
-                conductor.train(deal({arms[0].name: fresh}, dealt), rounds + 1)
+                writer.add_runs([run for own in fresh.values() for run in own])
+                conductor.train(deal(fresh, dealt), rounds + 1)
                 traces = writer.reader.traces()
-                findings.append(fresh_finding(etude, sweeps[0], [(run, traces[run.hash]) for run in fresh]))
+                again = {name: [(run, traces[run.hash]) for run in own] for name, own in fresh.items()}
+                findings += fresh_findings(etude, sweeps, again)
             writer.put_findings(findings)
             conductor.warn()
 

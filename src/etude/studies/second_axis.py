@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from etude.analysis.along import Along, along_findings, read_along
+from etude.analysis.halving import Aim
 from etude.analysis.race.forgiveness import forgiveness
 from etude.analysis.race.pace import paces
 from etude.analysis.statistics import means
@@ -43,7 +44,13 @@ def with_second_axis(etude: Etude, spec: StudySpec) -> Etude:
             f"{etude.name} compares arms of its own and takes no second axis, got {spec.grid!r}: leave it out"
         )
     find, lay_out_page = partial(_find, etude, spec), partial(_lay_out, etude)
-    return replace(etude, arms=_arms, find=find, lay_out=lay_out_page, sought=())
+    aims = etude.aims if isinstance(etude.aims, str) else partial(_aims, etude)
+    return replace(etude, arms=_arms, find=find, lay_out=lay_out_page, aims=aims)
+
+
+def _aims(etude: Etude, sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """The best learning rate by which values are compared, and the basin, at every one of them; the edge as well."""
+    return {s.arm.name: replace(aim, metrics=(etude.objective,), edge=True, basin=True) for s in sweeps}
 
 
 def _arms(spec: StudySpec, tasks: Tasks, measures: tuple[Measure, ...]) -> tuple[Arm, ...]:

@@ -33,11 +33,11 @@ class TunedArm:
 
     Attributes:
         name: The arm's name.
-        table: Its sweep, reduced to learning rates that every seed has finished.
+        table: Its sweep, at the learning rates that can be compared (``SweepTable.comparable``); the best has every seed.
         metric: Which final loss.
         optimum: Where its best learning rate lies.
         tuned: (S,) loss at the best learning rate of all seeds.
-        chosen: (S,) learning rate that the other seeds choose.
+        chosen: (S,) learning rate that the other seeds choose, among those that every seed has finished.
         held_out: (S,) loss of the seed at that learning rate.
         slack: How much lower the valley's floor may lie between the learning rates that were run; +inf where the best
             lies at an end of the grid or nothing was learned, for then it may lie anywhere.
@@ -86,7 +86,24 @@ def tune(arms: Mapping[str, SweepTable], metric: str, options: SweepOptions) -> 
             raise SpecError(
                 f"arms need the same seeds, got {seeds[first]} ({first}) and {own} ({name}): run both on all"
             )
-    return [_tune(name, table.balanced(), metric, options) for name, table in arms.items()]
+    return [_tune(name, table, metric, options) for name, table in arms.items()]
+
+
+def tuned_peak(table: SweepTable, metric: str, options: SweepOptions) -> tuple[SweepTable, Optimum]:
+    """Where the best learning rate of an arm lies, and the table in which it has every seed.
+
+    A sweep that spares runs (``halving_arms``) gives all seeds to what may be the best, and few to the rest, which is compared
+    on these. Where its budget ended before a new best had all seeds, what has few is left out.
+
+    Raises:
+        SpecError: When no learning rate was run on every seed.
+    """
+    comparable = table.comparable()
+    optimum = find_optimum(comparable, metric, options)
+    if comparable.ran[optimum.index].all():
+        return comparable, optimum
+    balanced = table.balanced()
+    return balanced, find_optimum(balanced, metric, options)
 
 
 def leave_one_out(losses: Array) -> NDArray[np.intp]:
@@ -131,11 +148,12 @@ def grid_slack(octaves: Array, level: Array) -> float:
 def _tune(name: str, table: SweepTable, metric: str, options: SweepOptions) -> TunedArm:
     if not table.has(metric) and (table.ran & ~table.diverged).any():
         raise SpecError(f"no run of {name!r} measured {metric!r} at its end: choose a loss that was measured")
-    optimum = find_optimum(table, metric, options)
+    table, optimum = tuned_peak(table, metric, options)
     evidence = weigh(table, optimum, options)
     objection = evidence.against_curve or evidence.grid_end
     losses = table.result(metric)
-    rows = leave_one_out(losses)
+    complete = np.flatnonzero(table.ran.all(axis=1))
+    rows = complete[leave_one_out(losses[complete])]
     return TunedArm(
         name=name,
         table=table,

@@ -24,7 +24,7 @@ class Untuned:
     Attributes:
         name: The arm's name.
         lr: The given learning rate.
-        losses: (S,) its losses there.
+        losses: (S,) its losses there; NaN where a seed was spared.
         pair: Comparison with the tuned arm, which is ``first``; ``difference`` is the regret, and may be negative against
             another arm.
     """
@@ -36,8 +36,8 @@ class Untuned:
 
     @property
     def mean(self) -> float:
-        """Mean loss."""
-        return float(self.losses.mean())
+        """Mean loss over the seeds that ran."""
+        return float(np.nanmean(self.losses))
 
 
 def regrets_at(
@@ -46,7 +46,7 @@ def regrets_at(
     """Compare arms at given learning rates with themselves at their tuned peaks, or with the tuned ``against``.
 
     As in ``pairs.compare``, a regret must hold against the tuned losses and against those at learning rates chosen without
-    the seed, and all regrets are corrected together (Holm). Arms that were not run near their learning rate are left out, and
+    the seed, and all regrets are corrected together (Holm). Arms that two seeds did not run near it are left out, and
     so are arms about whose best nothing can be said, unless they are compared with another.
     """
     found = []
@@ -54,17 +54,18 @@ def regrets_at(
         if arm.name not in lrs or (against is None and arm.objection is not None):
             continue
         losses = losses_at(arm.table, arm.metric, lrs[arm.name])
-        if np.isfinite(losses).all():
+        if np.isfinite(losses).sum() >= min(2, len(losses)):
             found.append((arm.name, losses, _pair(arm.name, losses, against or arm, confidence)))
     pairs = correct([pair for _, _, pair in found], confidence)
     return [Untuned(name, lrs[name], losses, pair) for (name, losses, _), pair in zip(found, pairs, strict=True)]
 
 
 def _pair(name: str, losses: Array, tuned: TunedArm, confidence: float) -> Pair:
-    ways = [losses - tuned.tuned, losses - tuned.held_out]
+    ran = np.isfinite(losses)
+    ways = [(losses - own)[ran] for own in (tuned.tuned, tuned.held_out)]
     ends = [t_interval(way, confidence) for way in ways]
     difference = float(ways[0].mean())
     agree = all(float(way.mean()) * difference > 0 for way in ways)
-    p = max(paired_probability(way) for way in ways) if agree and len(losses) >= FEWEST_SEEDS else 1.0
+    p = max(paired_probability(way) for way in ways) if agree and ran.sum() >= FEWEST_SEEDS else 1.0
     interval = (min(low for low, _ in ends), max(high for _, high in ends) + tuned.slack)
     return Pair(tuned.name, name, difference, interval, p, p, resolved=False)

@@ -149,10 +149,27 @@ class Readings:
     told: Array
 
     @property
+    def _places(self) -> Array:
+        """Share of the seeds that tell at every learning rate and layer, (M, 1, P); NaN where there is no reading."""
+        return _mean_of_known(self.told, (1,))
+
+    @property
+    def share(self) -> float:
+        """Share of readings that tell, every learning rate and layer with the same weight however many seeds it has."""
+        return float(_mean_of_known(self._places, (0, 1, 2)).item())
+
+    @property
     def per_seed(self) -> Array:
-        """Share of readings that tell, (S,)."""
-        known = np.isfinite(self.told)
-        return np.asarray(np.where(known, self.told, 0).sum(axis=(0, 2)) / np.maximum(known.sum(axis=(0, 2)), 1))
+        """The same of each seed that has readings, as far as it differs from the others where it was run, at most (S,)."""
+        own = self.share + _mean_of_known(self.told - self._places, (0, 2))[0, :, 0]
+        return own[np.isfinite(own)]
+
+
+def _mean_of_known(values: Array, axes: tuple[int, ...]) -> Array:
+    """Mean of what is finite over some axes, which are kept with length 1; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=axes, keepdims=True)
+    return np.where(count > 0, np.where(known, values, 0).sum(axis=axes, keepdims=True) / np.maximum(count, 1), np.nan)
 
 
 def readings(table: SweepTable, basin: tuple[float, float], side: str) -> Readings:
@@ -183,7 +200,7 @@ def tells_finding(table: SweepTable, reading: SweepReading, side: str, options: 
             objection = Message("cannot_say.seeds", {"seeds": len(table.seeds), "needed": 2})
     if objection is not None:
         return Finding(name, question, Verdict.INCONCLUSIVE, objection, runs=table.hashes)
-    share = float(found.per_seed.mean())
+    share = found.share
     low, high = _share_interval(found, options.confidence)
     by_lr = {
         f"{lr:g}": float(np.nanmean(t)) if np.isfinite(t).any() else None
@@ -210,7 +227,7 @@ def tells_finding(table: SweepTable, reading: SweepReading, side: str, options: 
 
 def _share_interval(found: Readings, confidence: float) -> tuple[float, float]:
     """Over seeds, and at least as wide as so few learning rates and layers allow, of which seeds are no replicates."""
-    share, places = float(found.per_seed.mean()), found.told.shape[0] * found.told.shape[2]
+    share, places = found.share, found.told.shape[0] * found.told.shape[2]
     few = wilson_interval(round(share * places), places, confidence)
     seeds = t_interval(found.per_seed, confidence)
     return float(np.clip(min(few[0], seeds[0], share), 0, 1)), float(np.clip(max(few[1], seeds[1], share), 0, 1))

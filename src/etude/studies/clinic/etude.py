@@ -17,6 +17,7 @@ CLINIC = Etude(
     tasks=own_tasks,
     arms=arms,
     plan=next_lrs,
+    aims="it diagnoses runs at learning rates that are part of each case",
     objective="validation_loss",
     keeps_weights=False,
     defaults={"steps": 300, "seeds": 4},

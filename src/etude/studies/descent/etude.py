@@ -102,6 +102,7 @@ DESCENT = Etude(
     tasks=own_tasks,
     arms=make_arms,
     plan=nothing_more,
+    aims="it measures rates and edges against theory at every learning rate",
     keeps_weights=False,
     defaults={"seeds": 3},
 )

@@ -15,6 +15,7 @@ FIND = Etude(
     lay_out=lay_out,
     arms=arms,
     plan=next_lrs,
+    aims="its whole sweep is the truth by which suggestions at any learning rate are judged",
     objective=METRIC,
     keeps_weights=False,
     # Noisy batches and many seeds, as for warmup: with fewer of either, every method does well on the digits.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from etude.analysis.gradients.depth import DeepSweep
 from etude.analysis.gradients.remedies import settled
+from etude.analysis.halving import Aim
 from etude.analysis.options import LossMetric, SweepOptions
 from etude.analysis.planning import Plan
 from etude.analysis.race.reading import Race, read_race
@@ -108,6 +109,24 @@ def next_lrs(sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
     """Refine what is compared at its best learning rate; deep networks and the map share a grid."""
     chosen = [sweep for sweep in sweeps if ": " in sweep.arm.name]
     return {sweep.arm.name: refine(sweep.table, METRIC, sweep.options, RESOLUTION) for sweep in chosen}
+
+
+def aims(sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """Best learning rate and basin of what is raced; the best alone of deep networks, which share a grid.
+
+    Their signals at initialization are read at the first learning rate, and the map counts learning rates, so it has no entry.
+    """
+    raced = replace(aim, metrics=(METRIC,), basin=True, spacing=RESOLUTION)
+    found = {s.arm.name: raced for s in sweeps if among(s.arm) is not None}
+    deep = {net.name for net in networks.GRID}
+    for arm in (s.arm for s in sweeps if s.arm.name in deep):
+        found[arm.name] = replace(aim, metrics=(METRIC,), asked=arm.lrs[:1], fixed=True)
+    return found
+
+
+def among(arm: Arm) -> str | None:
+    """Whose remedies an arm is compared with."""
+    return arm.name.partition(": ")[0] if ": " in arm.name else None
 
 
 def race_of(sweeps: Sequence[Sweep], part: str) -> Race:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etude.core.message import Message
 from etude.studies.etude import Etude
-from etude.studies.gradients.arms import METRIC, arms, next_lrs, own_tasks
+from etude.studies.gradients.arms import METRIC, aims, among, arms, next_lrs, own_tasks
 from etude.studies.gradients.find import find
 from etude.studies.gradients.page import lay_out
 
@@ -18,6 +18,8 @@ GRADIENTS = Etude(
     tasks=own_tasks,
     arms=arms,
     plan=next_lrs,
+    aims=aims,
+    compared=among,
     objective=METRIC,
     keeps_weights=False,
     defaults={"steps": 200, "seeds": 4, "tolerance": 0.2},

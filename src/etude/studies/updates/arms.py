@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from etude.analysis.halving import Aim
 from etude.analysis.options import LossMetric, SweepOptions
 from etude.analysis.planning import Plan, plan
 from etude.analysis.reading import SweepReading, read_sweep
@@ -76,12 +77,23 @@ def next_lrs(sweeps: Sequence[Sweep]) -> Mapping[str, Plan]:
     return {SWEEP: plan(sweep.table, replace(sweep.options, edge_ratio=EDGE_RATIO))}
 
 
+def aims(sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """Best learning rate, basin and edge of the sweep; the other rules are read at all of their few learning rates."""
+    own = replace(aim, metrics=(METRIC,), basin=True, edge=True)
+    return {sweep.arm.name: own for sweep in sweeps if sweep.arm.name == SWEEP}
+
+
+def in_no_race(arm: Arm) -> str | None:
+    """The sweep has a best learning rate to be run again; the other rules have none."""
+    return SWEEP if arm.name == SWEEP else None
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """The sweep, read; and the learning rates that the page shows.
 
     Attributes:
-        table: Its runs, on learning rates that every seed has finished.
+        table: Its runs, at learning rates that can be compared.
         options: How they are analysed.
     """
 
@@ -98,7 +110,7 @@ class Look:
         """A decade below the best, the best, the last before the edge, the first beyond it; ascending, each once."""
         best = self.reading.optimum.index
         low = int(np.argmin(np.abs(np.log(self.table.lrs * DECADE / self.table.lrs[best]))))
-        diverged = self.table.diverged.mean(axis=1)
+        diverged = self.table.diverged.sum(axis=1) / self.table.ran.sum(axis=1)
         beyond = [row for row in range(best + 1, len(diverged)) if diverged[row] >= 0.5]
         holds = [row for row in range(best, beyond[0] if beyond else len(diverged)) if diverged[row] == 0]
         return tuple(sorted({low, best, *holds[-1:], *beyond[:1]}))
@@ -112,7 +124,7 @@ class Look:
 def look(sweeps: Sequence[Sweep]) -> Look:
     """The étude's own sweep, ready to be read."""
     sweep = next(sweep for sweep in sweeps if sweep.arm.name == SWEEP)
-    return Look(sweep.table.balanced(), sweep.options)
+    return Look(sweep.table.comparable(), sweep.options)
 
 
 def rule_tables(sweeps: Sequence[Sweep]) -> dict[str, SweepTable]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etude.core.message import Message
 from etude.studies.etude import Etude
-from etude.studies.updates.arms import METRIC, arms, find, next_lrs
+from etude.studies.updates.arms import METRIC, aims, arms, find, in_no_race, next_lrs
 from etude.studies.updates.page import lay_out
 
 UPDATES = Etude(
@@ -14,6 +14,8 @@ UPDATES = Etude(
     lay_out=lay_out,
     arms=arms,
     plan=next_lrs,
+    aims=aims,
+    compared=in_no_race,
     objective=METRIC,
     keeps_weights=False,
     defaults={"steps": 300},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from etude.analysis.statistics import means
 from etude.analysis.table import SweepTable
@@ -23,6 +24,9 @@ BINS = 40
 
 LIMITS = (1e-5, 1.0)
 """Update ratios that are told apart: below, nothing moves any more, as where every unit has died."""
+
+BLOCKS = 60
+"""Points of a history: single steps scatter more than learning rates differ."""
 
 DEPTH_SHOWN = 1e-6
 """How far below the largest median distributions are drawn, as a share of it."""
@@ -56,7 +60,7 @@ def ratio_figure(own: Look) -> LineFigure:
     lines = []
     for layer in layers_of(own.table):
         ratios = typical(own.table, f"update_ratio/{layer}")
-        lines.append(_line(layer, own.table.lrs, ratios))
+        lines.append(_line(layer, own.table.lrs, ratios, own.table.ran))
     basin = own.reading.basin
     verticals = (
         Mark(basin.left, Message("updates.mark.left")),
@@ -81,7 +85,7 @@ def ratio_figure(own: Look) -> LineFigure:
 def heat_figure(own: Look) -> HeatFigure:
     """Update ratio over layer and step, one frame for each learning rate."""
     layers, table = layers_of(own.table), own.table
-    longest = max(len(c.per_step["loss"]) for row in table.cells for c in row if c is not None)
+    longest = _longest(table)
     edges = np.unique(np.linspace(0, longest, min(BINS, longest) + 1).round().astype(int))
     frames = tuple(
         HeatFrame(float(lr), np.array([_binned(table.cells[row], f"update_ratio/{layer}", edges) for layer in layers]))
@@ -102,11 +106,37 @@ def heat_figure(own: Look) -> HeatFigure:
     )
 
 
-def _line(name: Message | str, x: Array, values: Array) -> Line:
-    """Geometric mean over seeds of values (N, S), from the least to the most; a gap where any is missing."""
-    whole = np.all(np.isfinite(values) & (values > 0), axis=1)
-    safe = np.where(whole[:, np.newaxis], values, 1.0)
-    middle, low, high = np.exp(np.log(safe).mean(axis=1)), safe.min(axis=1), safe.max(axis=1)
+def _longest(table: SweepTable) -> int:
+    """Steps of the longest run."""
+    return max(len(c.per_step["loss"]) for row in table.cells for c in row if c is not None)
+
+
+def _blocks(columns: Array, size: int) -> tuple[Array, Array]:
+    """Middles of blocks of steps, and the geometric mean of positive (S, T) columns over each (S, blocks); 0 where one is 0.
+
+    Example:
+        >>> _blocks(np.array([[1.0, 4.0, 0.0, 2.0, 3.0]]), 2)
+        (array([0.5, 2.5, 4. ]), array([[2., 0., 3.]]))
+    """
+    starts = range(0, columns.shape[1], size)
+    parts = [columns[:, start : start + size] for start in starts]
+    middles = [start + (part.shape[1] - 1) / 2 for start, part in zip(starts, parts, strict=True)]
+    level = [
+        np.where((part > 0).all(axis=1), np.exp(np.log(np.where(part > 0, part, 1)).mean(axis=1)), 0) for part in parts
+    ]
+    return np.array(middles), np.array(level).T
+
+
+def _line(name: Message | str, x: Array, values: Array, ran: NDArray[np.bool_] | None = None) -> Line:
+    """Geometric mean over seeds of values (N, S), from the least to the most; a gap where one that ran is missing."""
+    ran = np.ones(values.shape, dtype=np.bool_) if ran is None else ran
+    whole = np.all(~ran | (np.isfinite(values) & (values > 0)), axis=1)
+    logs = np.log(np.where(whole[:, np.newaxis] & ran, values, 1.0))
+    middle = np.exp(logs.sum(axis=1) / ran.sum(axis=1))
+    low, high = (
+        np.exp(logs.min(axis=1, where=ran, initial=np.inf)),
+        np.exp(logs.max(axis=1, where=ran, initial=-np.inf)),
+    )
     middle, low, high = (np.where(whole, drawn, np.nan) for drawn in (middle, low, high))
     return Line(name, x, middle, low, high)
 
@@ -125,16 +155,17 @@ def _binned(cells: Sequence[Trace | None], column: str, edges: Array) -> Array:
 
 def history_figure(own: Look, quantity: str) -> LineFigure:
     """A length over the steps at the learning rates that are shown, over all parameters."""
-    lines = []
+    lines, size = [], -(-_longest(own.table) // BLOCKS)
     for row, lr in zip(own.rows, own.lrs, strict=True):
         traces = [c for c in own.table.cells[row] if c is not None and quantity in c.per_step]
         shortest = min(len(c.per_step[quantity]) for c in traces)
         columns = np.array([c.per_step[quantity][:shortest] for c in traces])
-        lines.append(_line(Message("updates.at_lr", {"lr": lr}), np.arange(shortest, dtype=np.float64), columns.T))
+        x, blocks = _blocks(columns, size)
+        lines.append(_line(Message("updates.at_lr", {"lr": lr}), x, blocks.T))
     return LineFigure(
         id=quantity.replace("_", "-"),
         title=Message(f"updates.history.{quantity}"),
-        caption=Message("updates.history.caption"),
+        caption=Message("updates.history.caption", {"block": size}),
         summary=Message("updates.history.summary", {"lrs": len(lines)}),
         x_label=Message("page.axis.step"),
         y_label=Message(f"updates.axis.{quantity}"),
@@ -166,6 +197,7 @@ def sizes_figure(own: Look, kind: str) -> BandFigure:
         y_label=Message(f"updates.axis.{kind}"),
         panels=drawn,
         y_limits=(floor, _top(drawn)),
+        columns=len(own.rows),
     )
 
 
@@ -203,7 +235,8 @@ def _quantiles(table: SweepTable, row: int, column: str) -> tuple[Array, Array] 
 def _panels(found: Sequence[tuple[Message | str, tuple[Array, Array]]]) -> tuple[tuple[BandPanel, ...], float]:
     """Panels whose numbers end at a floor, since no logarithmic axis shows the zeros of units that died; and that floor."""
     top = max((float(quantiles[:, 2].max()) for _, (_, quantiles) in found), default=1.0)
-    floor = DEPTH_SHOWN * (top if top > 0 else 1.0)
+    least = min((float(quantiles.min()) for _, (_, quantiles) in found), default=0.0)
+    floor = max(DEPTH_SHOWN * (top if top > 0 else 1.0), least / 2)
     return tuple(BandPanel(name, steps, np.maximum(quantiles, floor)) for name, (steps, quantiles) in found), floor
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from etude.analysis.halving import Aim
 from etude.analysis.options import LossMetric, SweepOptions
 from etude.analysis.planning import Plan
 from etude.analysis.race.reading import Race, read_race
 from etude.analysis.refining import refine
-from etude.analysis.warmup import bracket_ceiling, half_way
+from etude.analysis.statistics import FEW_SEEDS
+from etude.analysis.warmup import around_ceiling, bracket_ceiling, half_way
 from etude.core.errors import SpecError
 from etude.core.measure import Measure
 from etude.studies.arms import Arm, Sweep
@@ -67,6 +69,9 @@ ADAM_LR = "3e-4:0.3:7"
 CEILING_RATIO = 1.25
 """The highest peak that still trains is bracketed to a quarter, since a warm-up may move it by less than a factor of two."""
 
+RESOLUTION = 0.5
+"""Widest gap beside a best peak [octaves]."""
+
 FEWEST_STEPS = 50
 """At which 2 % are still a whole step."""
 
@@ -97,11 +102,27 @@ def next_lrs(sweeps: Sequence[Sweep]) -> dict[str, Plan]:
     level = half_way(lengths, METRIC)
     plans = {}
     for sweep in sweeps:
-        further = refine(sweep.table, METRIC, sweep.options)
+        further = refine(sweep.table, METRIC, sweep.options, RESOLUTION)
         if not further.lrs and sweep.arm.name in lengths:
             further = bracket_ceiling(sweep.table, METRIC, level, replace(sweep.options, edge_ratio=CEILING_RATIO))
         plans[sweep.arm.name] = further
     return plans
+
+
+def aims(sweeps: Sequence[Sweep], aim: Aim) -> dict[str, Aim]:
+    """Best peak and basin of every schedule, and the ceiling of those that differ in length, on which every seed is read."""
+    lengths = {s.arm.name: s.table.comparable() for s in sweeps if s.arm.name in LENGTHS.values()}
+    level = half_way(lengths, METRIC)
+    found = {}
+    for sweep in sweeps:
+        own = replace(aim, metrics=(METRIC,), basin=True, spacing=RESOLUTION)
+        table = lengths.get(sweep.arm.name)
+        # Between two seeds it is chance where a ceiling lies.
+        if table is not None and len(table.seeds) >= min(FEW_SEEDS, aim.seeds):
+            bracket = bracket_ceiling(table, METRIC, level, replace(sweep.options, edge_ratio=CEILING_RATIO))
+            own = replace(own, asked=(*around_ceiling(table, METRIC, level), *bracket.lrs))
+        found[sweep.arm.name] = own
+    return found
 
 
 def races(sweeps: Sequence[Sweep], options: SweepOptions) -> dict[str, Race]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etude.core.message import Message
 from etude.studies.etude import Etude
-from etude.studies.warmup.arms import METRIC, arms, next_lrs
+from etude.studies.warmup.arms import METRIC, aims, arms, next_lrs
 from etude.studies.warmup.find import find
 from etude.studies.warmup.page import lay_out
 from etude.training.measures.effective import EffectiveRates
@@ -17,6 +17,7 @@ WARMUP = Etude(
     lay_out=lay_out,
     arms=arms,
     plan=next_lrs,
+    aims=aims,
     objective=METRIC,
     measures=(UpdateNorm(), EffectiveRates()),
     keeps_weights=False,

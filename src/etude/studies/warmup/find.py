@@ -11,6 +11,7 @@ from etude.analysis.answers import OCTAVES
 from etude.analysis.options import SweepOptions
 from etude.analysis.plain import plain
 from etude.analysis.race.findings import fair, forgiving, winner
+from etude.analysis.statistics import means
 from etude.analysis.warmup import PeakShift, StepLengths, peak_shifts, step_lengths
 from etude.core.finding import Finding, Verdict
 from etude.core.message import Message, Value
@@ -81,7 +82,7 @@ def peak_shift(sweeps: Sequence[Sweep], options: SweepOptions) -> Finding:
 def lengths_of(sweep: Sweep, options: SweepOptions) -> tuple[float, StepLengths] | None:
     """The best learning rate of a watched arm, and the lengths of its updates there; ``None`` where a run diverged."""
     table, base = sweep.table, sweep.arm.base
-    best = int(np.argmin(table.result(METRIC).mean(axis=1)))
+    best = int(np.argmin(means(table.result(METRIC))))
     traces = [cell for cell in table.cells[best] if cell is not None and not cell.outcome.diverged]
     if len(traces) < len(table.seeds) or "update_norm" not in traces[0].per_step:
         return None
