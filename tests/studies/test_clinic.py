@@ -197,10 +197,15 @@ def test_the_page_shows_for_each_case_the_verdict_and_two_figures(answer: Answer
     assert len(overview.tables[0].rows) == len(sections) == len(FEW)
     for section in sections:
         assert [type(figure) for figure in section.figures] == [LineFigure, LineFigure]
-        assert any(sentence.key.startswith("diagnosis.") for sentence in section.prose)
+        labels = [fact.label.key.rpartition(".")[2] for fact in section.facts if isinstance(fact.label, Message)]
+        assert (labels[0], labels[-1]) == ("verdict", "seeds")
+        told = section.facts[0].value
+        assert isinstance(told, Message)
+        assert told.key.startswith("diagnosis.")
+    assert [row[0] for row in overview.tables[0].rows] == [section.heading for section in sections]  # they lead there
     (loss,) = (figure for figure in answer.page.figures if figure.id == "too-low-loss")
     assert isinstance(loss, LineFigure)
-    sick, healed, twin = loss.lines
+    sick, twin, healed = loss.lines
     assert np.nanmin(sick.y) > np.nanmin(twin.y)
     assert healed.name != twin.name
     for language in LANGUAGES:

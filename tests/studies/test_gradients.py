@@ -80,6 +80,10 @@ def test_the_page_draws_theory_beside_measurement_and_maps_with_a_slider(small: 
     assert [line.style for line in deltas.lines] == ["line", "dashed"] * 3
     assert isinstance(depths, HeatFigure)
     assert len(depths.frames) == 3
+    assert sum(line.like is None for line in deltas.lines) == 3  # names in the legend
+    (opened,) = (frame.lr for frame in depths.frames if np.array_equal(frame.values, depths.values))
+    levels = {frame.lr: np.log(np.minimum(frame.values, 3)).sum() for frame in depths.frames}
+    assert opened == min(levels, key=lambda lr: levels[lr])
     assert {"map", "through-time", "exploding-contest", "vanishing-valleys", "tanh-training"} <= set(figures)
 
 

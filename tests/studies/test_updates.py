@@ -23,7 +23,9 @@ def small(tmp_path_factory: pytest.TempPathFactory, small_task: Any) -> Answer:
 def test_every_question_gets_an_answer_or_a_reason(small: Answer) -> None:
     assert [f.name for f in small.stored.findings] == ["update_ratio", "tells_low", "tells_high", "rules"]
     for language in LANGUAGES:
-        assert len(small.text(language).splitlines()) == 3
+        brief, *reasons = small.text(language).splitlines()
+        assert len(reasons) == 3
+        assert len(brief) < 130
 
 
 def test_weights_are_looked_into_and_biases_are_not(small: Answer) -> None:
@@ -56,6 +58,8 @@ def test_the_page_has_a_map_with_a_slider_histories_and_distributions(small: Ans
     assert isinstance(ratio, LineFigure)
     assert isinstance(rules, BandFigure)
     assert [panel.name for panel in rules.panels] == list(RULES)
+    assert all(len(f.panels) <= f.shown for f in figures.values() if isinstance(f, BandFigure))  # no chooser is needed
+    assert len({at.lr for at in small.page.at}) == len(heat.frames)  # the page's slider is the map's
     assert {"weight-norm", "gradient-norm", "update-norm", "update-ratio", "update-sizes"} <= set(figures)
 
 

@@ -23,13 +23,12 @@ from plotly.offline import get_plotlyjs
 from etude.report.data import note_on_table, notes_on, page_data, table_behind
 from etude.report.field_data import has_missing
 from etude.report.figures import BandFigure, HeatFigure, LineFigure, RaceFigure, SurfaceFigure
-from etude.report.line_data import MAX_PANELS
 from etude.report.numbers import NOTHING, number
 from etude.report.page import Cell, CurveFigure, Figure, LrFigure, Page, Table
 from etude.report.words import Both, both, estimate, word
 
 _BREAKS = re.compile(
-    r"(?<=η) =? ?(?=[\d−])|(?<=[|‖]) ≤ (?=\d)|(?<=\d) (?=%)|(?<=\d) (?=\[\d)"
+    r"(?<=η) =? ?(?=[\d−])|(?<=[|‖]) ≤ (?=\d)|(?<=\d) (?=[%→])|(?<=→) (?=\d)|(?<=\d) (?=\[\d)"
     r"|(?<=\[)([^\[\],]*), (?=[^\[\],]*\])|(?<=\d)/(?=[λη(])"
 )
 _INDEX = re.compile(r"(?<![A-Za-z0-9])([σδλhz])_([a-z]+)")
@@ -95,7 +94,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"both": both, "word": word, "max_panels": MAX_PANELS, "has_missing": has_missing}
+    environment.globals |= {"both": both, "word": word, "has_missing": has_missing}
     environment.tests |= {"followed_by": _is_followed}
     environment.globals |= {"table_behind": table_behind, "notes_on": notes_on, "note_on_table": note_on_table}
     environment.filters |= {"cell": _cell, "estimate": estimate, "unbroken": _unbroken, "kind": _kind}
@@ -133,4 +132,4 @@ def _cell(cell: Cell, table: Table, column: int) -> Both:
 def _unbroken(text: str) -> Markup:
     """Keep "η = 0.1", "‖g‖ ≤ 1", "5 %", "[0.1, 0.2]" and "2/λmax" on one line; set "σ_w" with an index."""
     kept = _BREAKS.sub(lambda found: found[0].replace(" ", "\u00a0").replace("/", "/\u2060"), text)
-    return Markup(_INDEX.sub(r"\1<sub>\2</sub>", escape(kept)))  # noqa: S704 - escaped before
+    return Markup(_INDEX.sub(r"\1<sub>\2</sub>", str(escape(kept))))  # noqa: S704 - escaped before

@@ -13,9 +13,6 @@ from etude.report.packing import EXCERPT, MAX_POINTS, Indices, packed_all, sprea
 from etude.report.sweep_data import axes_data, mark_data, thinning_notes
 from etude.report.words import Both, both, word
 
-MAX_PANELS = 6
-"""Panels of a ``BandFigure`` shown at first; the reader may choose others."""
-
 
 def line_data(figure: LineFigure) -> dict[str, Any]:
     """A ``LineFigure`` for the script."""
@@ -52,7 +49,7 @@ def band_data(figure: BandFigure) -> dict[str, Any]:
     return axes_data(figure) | {
         "kind": "band",
         "panels": [_panel(panel) for panel in figure.panels],
-        "shown": MAX_PANELS,
+        "columns": figure.columns,
         "horizontals": [mark_data(mark) for mark in figure.horizontals],
     }
 
@@ -66,7 +63,7 @@ def band_table(figure: BandFigure) -> tuple[list[Both], list[list[Both]]]:
 
 def band_notes(figure: BandFigure) -> list[Message]:
     """What a caption has to add about the drawing itself."""
-    chosen = [word("chooser", count=MAX_PANELS)] if len(figure.panels) > MAX_PANELS else []
+    chosen = [word("chooser", count=figure.shown)] if len(figure.panels) > figure.shown else []
     return chosen + thinning_notes([len(panel.steps) for panel in figure.panels])
 
 

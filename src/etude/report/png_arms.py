@@ -19,7 +19,6 @@ from etude.report.figures import (
     RaceFigure,
     SurfaceFigure,
 )
-from etude.report.line_data import MAX_PANELS
 from etude.report.numbers import number
 from etude.report.png_sweeps import COLOURS, DASHES, INK, MARKERS, SOFT, place_legend, tidy, written
 from etude.report.race_data import lanes, ranked_groups, ranking
@@ -114,9 +113,9 @@ def draw_surface(canvas: Any, figure: SurfaceFigure, language: Language) -> None
 
 
 def draw_bands(canvas: Any, figure: BandFigure, language: Language) -> None:
-    """A panel per arm, for the first six of them."""
-    shown = figure.panels[:MAX_PANELS]
-    columns = min(len(shown), 3)
+    """A panel per arm, for the first of them."""
+    shown = figure.panels[: figure.shown]
+    columns = min(len(shown), figure.columns)
     panels = canvas.subplots(-(-len(shown) // columns), columns, sharex=True, sharey=True, squeeze=False)
     for panel, arm in zip(panels.flat, shown, strict=False):
         _draw_band(panel, arm)

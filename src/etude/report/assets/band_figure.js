@@ -5,8 +5,8 @@ function bandFigure(figure, box, { zoom, hidden }) {
   const margin = { l: 56, r: 20, t: 30 + labelRoom(text(figure.yLabel), box), b: 48 };
   const width = (state.printing ? 660 : box.clientWidth) - margin.l - margin.r;
   const names = shown.length > 0 ? shown.map((panel) => text(panel.name)) : [""];
-  const columns = Math.min(names.length, narrowBox(box) && !state.printing ? 2 : 3);
-  const { height, panels } = panelGrid(names, columns, width, narrowBox(box) ? 140 : names.length <= 3 ? 220 : 170);
+  const columns = Math.min(names.length, narrowBox(box) && !state.printing ? 2 : figure.columns);
+  const { height, panels } = panelGrid(names, columns, width, narrowBox(box) ? 140 : names.length <= figure.columns ? 220 : 170);
   const x = zoom?.x ?? [0, Math.max(...shown.map((panel) => panel.steps.at(-1) ?? 1), 1)];
   const values = shown.flatMap((panel) => [panel.quantiles[0], panel.quantiles[4]].flat());
   const y = zoom?.y ?? (figure.yLimits ? limitsToRange(figure.yLimits, figure.logY) : rangeOf(values, figure.logY));

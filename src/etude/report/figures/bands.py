@@ -35,7 +35,7 @@ class BandPanel:
 @final
 @dataclass(frozen=True)
 class BandFigure:
-    """Distributions over training, one small panel per arm on common axes; with more than six, the reader chooses.
+    """Distributions over training, one small panel per arm on common axes; of more than two rows, the reader chooses.
 
     Attributes:
         id: Unique on the page.
@@ -47,6 +47,7 @@ class BandFigure:
         log_y: Whether the vertical axis is logarithmic.
         y_limits: Part of the vertical axis to show; ``None`` shows all quantiles.
         horizontals: Labelled lines in every panel, such as the nominal η.
+        columns: Panels in a row where there is room for them.
     """
 
     id: str
@@ -58,3 +59,9 @@ class BandFigure:
     log_y: bool = True
     y_limits: tuple[float, float] | None = None
     horizontals: tuple[Mark, ...] = ()
+    columns: int = 3
+
+    @property
+    def shown(self) -> int:
+        """How many panels are shown at first: two rows."""
+        return 2 * self.columns

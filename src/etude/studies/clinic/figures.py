@@ -33,7 +33,7 @@ _AXES = {"depth": "clinic.axis.layer", "time": "clinic.axis.time", "fork": "clin
 
 
 def loss_figure(patient: Patient) -> LineFigure:
-    """Loss of the sick run, of the healed one where there is one, and of the healthy twin."""
+    """Loss of the sick run, of the healthy twin, and of the healed run where there is one."""
     lines = _lines(patient, _losses)
     drawn = np.concatenate([line.y for line in lines])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
@@ -81,7 +81,7 @@ def _lines(patient: Patient, read: Callable[[Trace], tuple[Array, Array]]) -> tu
     course, twin = patient.courses[0], patient.twins[0]
     runs: list[tuple[str, Visit]] = [("sick", course.visits[0]), ("twin", twin)]
     if len(course.visits) > 1:
-        runs.insert(1, ("healed", course.visits[-1]))
+        runs.append(("healed", course.visits[-1]))
     found = []
     for kind, run in runs:
         x, y = read(run.trace)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from etude.analysis.diagnosis.verdict import Fault
 from etude.core.message import Message, Value
-from etude.report.page import Cell, Column, Page, Section, Table
+from etude.report.page import Cell, Column, Fact, Page, Section, Table
 from etude.studies.clinic.figures import deciding_figure, loss_figure
 from etude.studies.clinic.find import case_finding, heading
-from etude.studies.clinic.visits import MOST_VISITS, Visit
+from etude.studies.clinic.visits import MOST_VISITS
 from etude.studies.clinic.ward import CLOSE, Patient, ward
 from etude.studies.diagnosis.answer import fault_name
 from etude.studies.layout import provenance
@@ -75,31 +75,34 @@ def _row(patient: Patient) -> tuple[Cell, ...]:
 
 
 def _section(patient: Patient) -> Section:
-    """A case: what was done to the run, what the diagnosis says of its first seed, what became of it."""
+    """A case: what was done to the run, how it looks, what the diagnosis says of its first seed, what became of it."""
+    return Section(
+        heading(patient),
+        (Message(f"clinic.{patient.name}.story"),),
+        (loss_figure(patient), deciding_figure(patient)),
+        facts=tuple(Fact(Message(f"clinic.fact.{name}"), said) for name, said in _told(patient)),
+        beside=True,
+    )
+
+
+def _told(patient: Patient) -> list[tuple[str, Message]]:
+    """What the diagnosis says of the sick run at the first seed, and what became of it, each with the name of its label."""
     course = patient.courses[0]
-    sick = course.visits[0]
-    says = "clinic.says_forked" if patient.case.sick.forked else "clinic.says"
-    said = [Message(f"clinic.{patient.name}.story"), Message(says), *_verdict(sick)]
-    right = sick.first.fault in patient.case.truth
+    first, *others = course.visits[0].diagnoses
+    told = [("verdict", first.symptom)]
+    right = first.fault in patient.case.truth
     if not right:
-        said.append(Message("clinic.wrong"))
-    if len(course.visits) > 1:
-        said.append(Message("clinic.course", {"lrs": " → ".join(f"{visit.lr:.3g}" for visit in course.visits)}))
-    elif right and sick.first.remedy is not None:
-        said.append(Message("clinic.no_lr"))
-    said.append(case_finding(patient).statement)
-    return Section(heading(patient), tuple(said), (loss_figure(patient), deciding_figure(patient)))
-
-
-def _verdict(sick: Visit) -> list[Message]:
-    """The first verdict's symptom, remedy and falsifier, then the symptoms of its probable consequences."""
-    first, *others = sick.diagnoses
-    said = [first.symptom]
-    said += [first.remedy.text] if first.remedy is not None else []
-    said += [first.falsifier] if first.falsifier is not None else []
+        told.append(("wrong", Message("clinic.wrong")))
     # That nothing was learned, and not because of η, is no news beside the reason.
-    also = [other.symptom for other in others if other.accuses and other.fault is not Fault.PLATEAU]
-    return [*said, *([Message("clinic.also"), *also] if also else [])]
+    told += [("also", d.symptom) for d in others if d.accuses and d.fault is not Fault.PLATEAU]
+    told += [("remedy", first.remedy.text)] if first.remedy is not None else []
+    told += [("falsifier", first.falsifier)] if first.falsifier is not None else []
+    if len(course.visits) > 1:
+        lrs = " → ".join(f"{visit.lr:.3g}" for visit in course.visits)
+        told.append(("course", Message("clinic.course", {"lrs": lrs})))
+    elif right and first.remedy is not None:
+        told.append(("course", Message("clinic.no_lr")))
+    return [*told, ("seeds", case_finding(patient).statement)]
 
 
 def _of(some: int, every: int) -> str:

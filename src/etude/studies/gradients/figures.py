@@ -98,7 +98,10 @@ def in_training(sweeps: Sequence[DeepSweep], activation: str) -> LineFigure:
 
 
 def depth_maps(sweeps: Sequence[DeepSweep], activation: str) -> tuple[HeatFigure, HeatFigure]:
-    """Final loss over depth and initialization: at each one's best learning rate, and at the one that is picked."""
+    """Final loss over depth and initialization: at each one's best learning rate, and at one for all.
+
+    That one is at first the one at which they do best on the whole (geometric mean).
+    """
     own = [sweep for sweep in sweeps if sweep.activation == activation]
     rows, columns = list(dict.fromkeys(s.label for s in own)), sorted({s.depth for s in own})
 
@@ -109,6 +112,8 @@ def depth_maps(sweeps: Sequence[DeepSweep], activation: str) -> tuple[HeatFigure
         return out
 
     best = lay(lambda loss: float(loss.min()))
+    levels = np.array([means(sweep.table.result(METRIC)) for sweep in own])
+    telling = int(np.argmin(np.log(np.minimum(levels, MOST_SHOWN)).mean(axis=0)))
     frames = [(float(lr), lay(lambda loss, i=i: float(loss[i]))) for i, lr in enumerate(own[0].table.lrs)]  # type: ignore[misc]
     figure = HeatFigure(
         id=f"{activation}-depths",
@@ -127,6 +132,7 @@ def depth_maps(sweeps: Sequence[DeepSweep], activation: str) -> tuple[HeatFigure
         figure,
         id=f"{activation}-depths-by-lr",
         title=Message("gradients.depths.by_lr", {"activation": shown(activation)}),
+        values=frames[telling][1],
         frames=tuple(HeatFrame(lr, values) for lr, values in frames),
     )
     return figure, played

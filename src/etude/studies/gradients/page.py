@@ -15,7 +15,7 @@ from etude.studies.layout import extras, provenance, would_change
 from etude.studies.races import Labels, contest_figure, race_table, valleys_figure
 from etude.studies.stored import StoredStudy
 
-ANSWER = ("default_depth", "exploding_remedy", "vanishing_remedy")
+ANSWER = ("exploding_remedy", "vanishing_remedy")
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -26,7 +26,7 @@ def lay_out(study: StoredStudy) -> Page:
         study="gradients",
         title=Message("gradients.title"),
         subtitle=_subtitle(study),
-        answer=tuple(study.finding(name).statement for name in ANSWER),
+        answer=(_brief(study), *(study.finding(name).statement for name in ANSWER)),
         findings=study.findings,
         sections=(
             Section(
@@ -69,6 +69,14 @@ def lay_out(study: StoredStudy) -> Page:
         command=study.spec.command(Path(study.folder.name)),
         provenance=provenance(study),
     )
+
+
+def _brief(study: StoredStudy) -> Message:
+    """How deep the default trains, in a line."""
+    statement = study.finding("default_depth").statement
+    kind = statement.key.rpartition(".")[2]
+    said = {"stops": ("next", "most", "others"), "all": ("most",), "none": ("most", "others")}[kind]
+    return Message(f"gradients.brief.{kind}", {name: statement.values[name] for name in said})
 
 
 def _race(study: StoredStudy, part: str) -> Section:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from etude.analysis.statistics import means
 from etude.analysis.updates.ratios import layer_ratios
+from etude.core.finding import Verdict
 from etude.core.message import Message, Value
 from etude.report.page import AtLr, Cell, Column, Fact, Page, Section, Table
 from etude.studies.layout import notes, provenance, subtitle, would_change
@@ -21,7 +22,7 @@ from etude.studies.updates.figures import (
     sizes_figure,
 )
 
-ANSWER = ("update_ratio", "tells_low", "tells_high")
+ANSWER = ("tells_low", "tells_high", "update_ratio")
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -32,7 +33,7 @@ def lay_out(study: StoredStudy) -> Page:
         study="updates",
         title=Message("updates.title"),
         subtitle=subtitle(study),
-        answer=tuple(study.finding(name).statement for name in ANSWER),
+        answer=(_brief(study), *(study.finding(name).statement for name in ANSWER)),
         notes=notes(study),
         findings=study.findings,
         sections=(
@@ -75,6 +76,18 @@ def lay_out(study: StoredStudy) -> Page:
         picked=own.reading.optimum.grid_lr,
         provenance=provenance(study),
     )
+
+
+def _brief(study: StoredStudy) -> Message:
+    """Whether the update ratio tells a wrong learning rate, in a line."""
+    kinds = {
+        (Verdict.REFUTED, Verdict.REFUTED): "neither",
+        (Verdict.SUPPORTED, Verdict.REFUTED): "low",
+        (Verdict.REFUTED, Verdict.SUPPORTED): "high",
+        (Verdict.SUPPORTED, Verdict.SUPPORTED): "both",
+    }
+    verdicts = study.finding("tells_low").verdict, study.finding("tells_high").verdict
+    return Message(f"updates.brief.{kinds.get(verdicts, 'open')}")
 
 
 def _facts(own: Look) -> tuple[AtLr, ...]:
