@@ -18,9 +18,8 @@ from etude.studies.updates.figures import (
     history_figure,
     loss_figure,
     ratio_figure,
-    rules_figure,
-    sizes_figure,
 )
+from etude.studies.updates.sizes import rules_figure, sizes_figure
 
 ANSWER = ("tells_low", "tells_high", "update_ratio")
 
