@@ -455,6 +455,10 @@ def test_what_cannot_be_watched_is_refused_in_one_sentence(tmp_path):
         Monitor(net, ["sgd"], tmp_path / "a")
     with pytest.raises(SpecError, match=r"budget in \(0, 1\], got 0"):
         Monitor(net, optimizer, tmp_path / "a", budget=0)
+    with pytest.raises(SpecError, match=r"steps >= 1, a whole number, got -5"):
+        Monitor(net, optimizer, tmp_path / "a", steps=-5)
+    with pytest.raises(SpecError, match=r"one planned η for each step, got 0\.1"):
+        Monitor(net, optimizer, tmp_path / "a", planned_lr=0.1)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r"every >= 1, got 0"):
         Monitor(net, optimizer, tmp_path / "a", every=0)
     with pytest.raises(UserError, match=r"no recording to go on with at step 5"):
@@ -462,10 +466,17 @@ def test_what_cannot_be_watched_is_refused_in_one_sentence(tmp_path):
     with Monitor(net, optimizer, tmp_path / "c") as monitor:
         with pytest.raises(SpecError, match=r"one number, got a tensor of shape \(2,\)"):
             monitor.step(torch.zeros(2))
-        with pytest.raises(LockedError, match="being run by"):
+        with pytest.raises(SpecError, match=r"a number, got 'low'"):
+            monitor.log(validation_loss="low")  # type: ignore[arg-type]
+        with pytest.raises(LockedError, match="close it first"):
             Monitor(net, optimizer, tmp_path / "c")
     with pytest.raises(UserError, match="holds the recording of a training already"):
         Monitor(net, optimizer, tmp_path / "c")
+
+
+def test_an_optimizer_of_another_model_is_told_of(tmp_path):
+    with pytest.warns(UserWarning, match="none of this model's parameters"):
+        Monitor(model(), torch.optim.SGD(model().parameters(), 0.1), tmp_path / "a").close()
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path):

@@ -111,6 +111,25 @@ def test_a_recording_that_holds_next_to_nothing_is_told_of(kind, tmp_path, etude
         assert out
 
 
+@pytest.mark.parametrize(
+    ("skipped", "pending", "says"),
+    [
+        (np.arange(60) >= 20, 0.0, "No update was seen at 40 of 60 steps"),
+        (np.arange(60) < 1, 1.0, "after the call of monitor.step"),
+        (np.arange(60) < 1, 0.0, ""),
+    ],
+)
+def test_calls_in_the_wrong_order_and_updates_that_are_not_seen_are_told_of(skipped, pending, says, tmp_path):
+    columns = {"step": np.arange(60.0), "loss": np.ones(60), "skipped": skipped.astype(float)}
+    pace = {name: np.ones(1) for name in ("step", "every", "cost", "seconds")} | {"pending": np.full(1, pending)}
+    with RecordingWriter(tmp_path / "run", FACTS) as writer:
+        writer.append({"steps": columns, "pace": pace})
+        writer.finish(Outcome(Ending.COMPLETED, 60))
+    notes = [say(note) for note in Diagnosed(tmp_path / "run").training.notes]
+    assert len(notes) == bool(says)
+    assert says in " ".join(notes)
+
+
 def test_a_recording_that_was_killed_says_so(tmp_path):
     found = read_training(recording(tmp_path / "run", finish=False), NONE)
     assert found.record.trace.outcome.reason == "killed"
@@ -220,7 +239,7 @@ def test_facts_that_a_csv_lacks_come_from_the_command_line(tmp_path, etude_says)
     code, out, _ = etude_says("diagnose", path, "--lr", 0.1, "--optimizer", "SGD", "--momentum", 0.9)
     assert code == 0
     flat = " ".join(out.split())
-    assert "no column of steps" in flat
+    assert "no column of steps without a gap" in flat
     assert "lr = 0.1, rule = SGD, momentum = 0.9" in flat
     assert "Not known: --steps, --batch-size" in flat
 
@@ -228,7 +247,7 @@ def test_facts_that_a_csv_lacks_come_from_the_command_line(tmp_path, etude_says)
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.csv", "step,hue\n1,2\n", "no column of training losses: found hue"),
+        ("a.csv", "step,hue\n1,2\n", "no column of training losses (with numbers it has hue)"),
         ("b.csv", "", "is empty"),
         ("c.csv", "step,loss\n", "no rows"),
         ("d.csv", "step,loss\n1,\n2,\n", "no column of training losses"),
@@ -251,6 +270,22 @@ def test_what_is_nothing_at_all_is_refused(tmp_path, etude_says):
     code, _, err = etude_says("diagnose", recording(tmp_path / "run"), "--lr", 0.1)
     assert code == 2
     assert "leave out lr" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--lr", -1), "needs a learning rate > 0, got -1.0"),
+        (("--momentum", 7), "needs a momentum in [0, 1), got 7.0"),
+        (("--clip", 0), "leave --clip out"),
+        (("--lr", 0.1), "has a column of learning rates"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused_in_one_sentence(options, says, tmp_path, etude_says):
+    path = write_csv(tmp_path / "m.csv", ["loss", "lr"], [[2.0 - t / 100, 0.1] for t in range(60)])
+    code, out, err = etude_says("diagnose", path, *options)
+    assert (code, out) == (2, "")
+    assert says in " ".join(err.split())
 
 
 def test_scalars_of_tensorboard_are_read_as_they_were_written(tmp_path):
@@ -315,6 +350,9 @@ def test_a_record_that_is_no_event_is_refused(tmp_path):
         ("grad_2.0_norm_total", "gradient_norm"),
         ("trainer/global_step", "step"),
         ("update_ratio/0.weight", "update_ratio/0.weight"),
+        ("Grad Norm (L2)", "gradient_norm"),
+        ("brisk-dawn-7 - train/loss", "loss"),
+        ("brisk-dawn-7 - train/loss__MIN", None),
         ("time", None),
     ],
 )
@@ -333,6 +371,10 @@ def test_a_log_with_semicolons_or_tabs_is_a_log_too(tmp_path):
     for delimiter in ";\t":
         path = tmp_path / "m.csv"
         path.write_text(f"step{delimiter}loss\n0{delimiter}1.5\n1{delimiter}1.25\n")
+        assert read_csv(path).columns["loss"][1].tolist() == [1.5, 1.25]
+        path.write_text(
+            f"step{delimiter}loss{delimiter}loss\n0{delimiter}1,5{delimiter}7\n1{delimiter}1,25{delimiter}7\n"
+        )
         assert read_csv(path).columns["loss"][1].tolist() == [1.5, 1.25]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from etude.core.errors import DamagedError, SpecError, UserError
+from etude.core.errors import DamagedError, LockedError, SpecError, UserError
 from etude.core.record import from_plain, to_plain
 from etude.core.trace import Array, Ending, Outcome, Trace
 from etude.storage.database import connect
@@ -84,6 +84,11 @@ class RecordingWriter:
             self._study = StudyWriter.create_or_open(folder, _OPTIONS, provenance)
         except SpecError:
             raise UserError(f"{folder} holds a study, not a monitor's recording: choose another folder") from None
+        except LockedError:
+            raise LockedError(
+                f"a monitor is recording in {folder} already, perhaps of this very process: close it first, or choose another "
+                "folder"
+            ) from None
         try:
             session = _sessions(self._study.reader)
             if session and not first_step:

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Self, final
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from etude.core.errors import SpecError
 from etude.core.trace import Ending, Outcome
 from etude.integrations.monitor.clock import Clock
-from etude.integrations.monitor.facts import facts_of, names_of, optimizers_of
-from etude.integrations.monitor.optimizer import OptimizerWatch
+from etude.integrations.monitor.facts import (
+    check_cadence,
+    check_facts,
+    facts_of,
+    folder_of,
+    names_of,
+    one_number,
+    optimizers_of,
+)
 from etude.integrations.monitor.pace import Pace
+from etude.integrations.monitor.ranks import largest, rank, ranks
 from etude.integrations.monitor.readings import Readings
 from etude.integrations.monitor.rows import Row, Rows
 from etude.integrations.monitor.store import Store
-from etude.integrations.monitor.tensors import Number, is_sharded, scalar
+from etude.integrations.monitor.tensors import Number, is_sharded
+from etude.integrations.monitor.watches import Watches
 
 _TIMED_EVERY = 8  # steps, for the clocks cost something too
 
@@ -77,7 +84,7 @@ class Monitor:
         LockedError: When another process records there.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> model = nn.Linear(4, 1)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> with tempfile.TemporaryDirectory() as runs, Monitor(model, optimizer, f"{runs}/a") as monitor:
@@ -109,7 +116,16 @@ class Monitor:
         tensorboard: bool = False,
         first_step: int = 0,
     ) -> None:
-        _check(budget, every, first_step)
+        check_cadence(budget, every, first_step)
+        known = {
+            "horizon": steps,
+            "batch_size": batch_size,
+            "examples": examples,
+            "chance_loss": chance_loss,
+            "clip_norm": clip_norm,
+        }
+        check_facts(known, planned_lr)
+        folder = folder_of(out)
         self.steps = first_step
         optimizers = optimizers_of(optimizer)
         self._model = model
@@ -120,7 +136,7 @@ class Monitor:
         self._losses: list[Number] = []
         self._looking = False
         self._untimed = 0
-        writes = _rank() == 0
+        writes = rank() == 0
         # The other ranks need not look, unless a length is the sum over all of them.
         watched = optimizers if writes or self._sharded else ()
         self._readings: Readings | None = None
@@ -132,22 +148,15 @@ class Monitor:
                 self._clock,
                 budget=budget,
                 every=every,
-                batch_size=batch_size if _ranks() == 1 else None,
+                batch_size=batch_size if ranks() == 1 else None,
                 probe=probe,
             )
         self._pace = Pace(budget * (1 - (self._readings.share if self._readings is not None else 0.0)), every)
         self._store: Store | None = None
         if writes:
-            facts = facts_of(self._names.values(), optimizers) | {
-                "horizon": steps,
-                "batch_size": batch_size,
-                "examples": examples,
-                "chance_loss": chance_loss,
-                "clip_norm": clip_norm,
-                "budget": budget,
-            }
-            self._store = Store(Path(out), facts, first_step, planned_lr, tensorboard=tensorboard)
-        self._watches = [OptimizerWatch(o, self._clock) for o in watched]
+            facts = facts_of(self._names.values(), optimizers) | known | {"budget": budget}
+            self._store = Store(folder, facts, first_step, planned_lr, tensorboard=tensorboard)
+        self._watches = Watches(watched, self._clock)
         self._timed = True
         self._prepare()
         self._clock.start()
@@ -176,14 +185,13 @@ class Monitor:
     def loss(self, loss: Number) -> None:
         """Take the loss of a part of a step's batch, where gradients are accumulated: the step's is the mean of its parts."""
         if self._watches:
-            self._losses.append(_one_number(loss))
+            self._losses.append(one_number(loss, "loss"))
             if self._readings is not None and self._readings.active:
-                self._readings.part([g for watch in self._watches for g in watch.accumulated()])
+                self._readings.part(self._watches.accumulated())
 
     def gradients(self) -> None:
         """Read the gradients as they are now; call it before gradients are clipped (and after ``scaler.unscale_``)."""
-        for watch in self._watches:
-            watch.read_gradients()
+        self._watches.read_gradients()
 
     def step(self, loss: Number | None = None, *, gradient_norm: Number | None = None) -> None:
         """Close the record of a step; call it once after every ``optimizer.step()``, before or after the scheduler's.
@@ -200,18 +208,16 @@ class Monitor:
         timed = self._timed
         entered = self._clock.own() if timed else 0.0
         if loss is not None:
-            self._losses.append(_one_number(loss))
-        hooks = sum([watch.seconds for watch in self._watches]) if timed else 0.0
-        norms = sum([watch.norm_seconds for watch in self._watches]) if timed else 0.0
-        norm = self._norm() if gradient_norm is None else scalar(gradient_norm)
+            self._losses.append(one_number(loss, "loss"))
+        hooks, norms = (self._watches.seconds, self._watches.norm_seconds) if timed else (0.0, 0.0)
+        norm = self._watches.norm() if gradient_norm is None else one_number(gradient_norm, "gradient norm")
         looked, followed = self._take(norm, told=gradient_norm is not None)
         readings = self._readings
         inside = along = 0.0
         if readings is not None and readings.active:
             inside = readings.seconds  # in the passes of this step
             along = readings.take(self.steps, self._pace.training_seconds, norm, self._watches)
-        for watch in self._watches:
-            watch.rest()
+        self._watches.rest()
         self.steps += 1
         if timed and (self._store is None or self._store.due()):
             self.flush()
@@ -235,7 +241,7 @@ class Monitor:
     def log(self, **numbers: Number) -> None:
         """Record numbers of an evaluation after the steps made so far: ``validation_loss``, ``validation_accuracy``."""
         if self._watches:
-            own = {name: scalar(value) for name, value in numbers.items()}
+            own = {name: one_number(value, name) for name, value in numbers.items()}
             self._rows.evaluations.append({"step": self.steps, **own})
 
     def flush(self) -> None:
@@ -245,9 +251,10 @@ class Monitor:
         """
         if self._store is not None:
             if any(p not in self._names for p in self._rows.params()):  # a group was added
-                self._names = names_of(self._model, [watch.optimizer for watch in self._watches])
+                self._names = names_of(self._model, self._watches.optimizers)
             tables = self._rows.tables(self._names, self._readings.rows if self._readings is not None else ())
             pace = {"step": self.steps, "every": self.every, "cost": self.cost, "seconds": self._pace.own_seconds}
+            pace["pending"] = self._watches.updates  # at the end, an update that no call of step has followed
             if self._readings is not None:
                 pace |= self._readings.pace()
             self._store.write(tables | {"pace": {name: np.array([float(value)]) for name, value in pace.items()}})
@@ -272,39 +279,20 @@ class Monitor:
         self._timed = self._looking or followed or active or self.steps % _TIMED_EVERY == _TIMED_EVERY - 1
         if self._looking and self._sharded:
             # Lengths are collective operations: the slowest rank decides how often.
-            every = torch.tensor(self._pace.every, device=next(iter(self._names)).device)
-            torch.distributed.all_reduce(every, torch.distributed.ReduceOp.MAX)
-            self._pace.every = int(every)
-        for watch in self._watches:
-            watch.norms = self._pace.norms and not self._sharded
-            watch.timed = self._timed
-            if self._looking:
-                watch.look_closely()
+            self._pace.every = largest(self._pace.every, next(iter(self._names)).device)
+        self._watches.prepare(look=self._looking, norms=self._pace.norms and not self._sharded, timed=self._timed)
 
     def _take(self, norm: Number | None, *, told: bool) -> tuple[bool, bool]:
         """Take over what the optimizers' hooks have seen; whether they looked closely, and whether they ended a look."""
-        lrs = [lr for watch in self._watches for lr in watch.lrs]
-        self._rows.steps.append(Row(self.steps, self._skipped(), self._losses, lrs, norm))
+        watches = self._watches
+        self._rows.steps.append(Row(self.steps, watches.skipped(), self._losses, watches.lrs, norm))
         self._losses = []
-        looks = tuple(watch.look for watch in self._watches if watch.look is not None)
+        looks, alignment = watches.looks, watches.alignment
         if looks:
             self._rows.looks.append((self.steps, looks, norm if told else None))
-        alignment = self._watches[0].alignment
         if alignment is not None:
             self._rows.angles.append({"step": self.steps, "alignment": alignment})
         return bool(looks), alignment is not None
-
-    def _norm(self) -> Tensor | None:
-        norms = [watch.norm for watch in self._watches if watch.norm is not None]
-        if len(norms) < len(self._watches):
-            return None
-        return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
-
-    def _skipped(self) -> Number:
-        skips = [watch.skipped for watch in self._watches if watch.skipped is not None]
-        if skips:
-            return skips[0]
-        return 0.0 if any(watch.updates for watch in self._watches) else 1.0
 
     def _end(self, outcome: Outcome) -> None:
         if self._watches:
@@ -318,32 +306,5 @@ class Monitor:
     def _leave(self) -> None:
         if self._readings is not None:
             self._readings.close()
-        for watch in self._watches:
-            watch.close()
-        self._watches = []
+        self._watches.close()
         self._store = self._readings = None
-
-
-def _one_number(loss: Any) -> Number:
-    if isinstance(loss, Tensor) and loss.numel() != 1:
-        raise SpecError(f"needs a loss that is one number, got a tensor of shape {tuple(loss.shape)}: pass its mean")
-    return scalar(loss)
-
-
-def _rank() -> int:
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if distributed else 0
-
-
-def _ranks() -> int:
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_world_size() if distributed else 1
-
-
-def _check(budget: float, every: int | None, first_step: int) -> None:
-    if not 0 < budget <= 1:
-        raise SpecError(f"needs a budget in (0, 1], got {budget}: 0.02 lets the monitor take 2 % of the time")
-    if every is not None and every < 1:
-        raise SpecError(f"needs every >= 1, got {every}: leave it out to let it adapt")
-    if first_step < 0:
-        raise SpecError(f"needs first_step >= 0, got {first_step}: pass the step that the checkpoint was made at")

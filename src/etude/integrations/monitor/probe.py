@@ -46,7 +46,8 @@ class Probe:
         works: Whether it can be asked: no longer after it has failed.
 
     Raises:
-        SpecError: When the loss is no single number or not the same at the same weights, or the model cannot be lent copies.
+        SpecError: When the loss cannot be computed, is no single number or not the same at the same weights, or the model
+            cannot be lent copies.
     """
 
     def __init__(
@@ -117,8 +118,14 @@ class Probe:
         return found
 
     def _at_rest(self) -> float:
-        with self._alone(), isolated(self._model), torch.no_grad():
-            value = self._loss()
+        try:
+            with self._alone(), isolated(self._model), torch.no_grad():
+                value = self._loss()
+        except Exception as error:
+            raise SpecError(
+                "needs a probe that computes a loss when it is called without arguments, under torch.no_grad(), "
+                f"got {type(error).__name__} ({str(error).splitlines()[0] if str(error) else 'no message'}): mend the function"
+            ) from error
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise SpecError(f"needs a probe that returns the loss, one number, got {_shape(value)}: return its mean")
         return float(value)

@@ -12,11 +12,11 @@ from torch.optim import Optimizer
 from etude.integrations.monitor.clock import Clock
 from etude.integrations.monitor.compiled import Lookout, may_run_compiled
 from etude.integrations.monitor.inside import AROUND, EXAMPLES, Inside, unwrapped
-from etude.integrations.monitor.optimizer import OptimizerWatch
 from etude.integrations.monitor.pace import Cadence
 from etude.integrations.monitor.probe import LINE, SHARP, Probe
 from etude.integrations.monitor.rows import Numbers
 from etude.integrations.monitor.tensors import Number, lengths
+from etude.integrations.monitor.watches import Watches
 from etude.training.probes.noise_scale import two_batch_noise
 
 INSIDE, ALONG, VALLEY = 0.25, 0.15, 0.1
@@ -107,14 +107,14 @@ class Readings:
         """Spent by hooks in the passes of this step."""
         return AROUND * self._inside.seconds
 
-    def take(self, step: int, trained: float, norm: Number | None, watches: Sequence[OptimizerWatch]) -> float:
+    def take(self, step: int, trained: float, norm: Number | None, watches: Watches) -> float:
         """Read what is due after a step's update; returns the seconds that this took, those of the hooks apart.
 
         Args:
             step: The step.
             trained: Seconds of training so far.
             norm: Length of the step's gradient, before clipping if that is known.
-            watches: Have looked closely at that update.
+            watches: Have looked closely at that step's updates.
         """
         began = self._clock.own()
         if self._lookout.open:
@@ -123,7 +123,7 @@ class Readings:
             self._take_inside(step, trained, norm)
         if self._line and self._probe is not None:
             before = self._clock.own()
-            update = {p: u for watch in watches for p, u in watch.last_update().items()}
+            update = watches.last_updates()
             self._keep(step, self._probe.line(update) if update else {})
             self._along.took(self._clock.own() - before, step)
         if self._sharp and self._probe is not None and self._probe.works:

@@ -10,8 +10,9 @@ from typing import final
 
 import numpy as np
 
+from etude.analysis.diagnosis.evidence import ADAPTIVE
 from etude.analysis.diagnosis.record import RunRecord
-from etude.core.errors import DataError
+from etude.core.errors import DataError, SpecError
 from etude.core.message import Message
 from etude.core.trace import Array, Ending, Outcome, Trace
 from etude.studies.diagnosis.observed import Observed, trace_of
@@ -35,7 +36,7 @@ _PATTERNS = (
         "lr",
         r"((train|training|opt|optimizer)_)?(lr|learning_rate)(_?(sgd|adam|adamw))?(_?(group_?0|pg_?1|0))?(_momentum)?",
     ),
-    ("gradient_norm", r"((train|training|total|global)_)*(grad|gradient)_(2_0_)?norm(_total)?"),
+    ("gradient_norm", r"((train|training|total|global)_)*(grad|gradient)_(2_0_)?norm(_total)?(_l2)?"),
 )
 _OWN_STEPS = re.compile(r"(gradient_norm|weight_norm|update_norm|update_ratio|clip_factor|alignment)(/.+)?|lr/\d+")
 _EVALUATED = ("validation_loss", "validation_accuracy")
@@ -54,6 +55,11 @@ _OPTIONS = {
     "clip_norm": "clip",
     "chance_loss": "chance-loss",
 }
+_RANGES = (
+    ("lr", 0.0, "a learning rate > 0"),
+    ("clip_norm", 0.0, "a gradient norm > 0 that is clipped at"),
+    ("chance_loss", -np.inf, "a chance loss that is finite"),
+)
 
 
 @final
@@ -84,6 +90,9 @@ class Facts:
         examples: Training examples in all.
         clip_norm: Gradient norm that was clipped at.
         chance_loss: Loss of the best constant output.
+
+    Raises:
+        SpecError: When one is out of its range.
     """
 
     lr: float | None = None
@@ -95,6 +104,16 @@ class Facts:
     clip_norm: float | None = None
     chance_loss: float | None = None
 
+    def __post_init__(self) -> None:
+        for name, lowest, within in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not (lowest < value < np.inf):
+                raise SpecError(
+                    f"needs {within}, got {value}: leave --{_OPTIONS.get(name, name)} out if it is not known"
+                )
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise SpecError(f"needs a momentum in [0, 1), got {self.momentum}: leave --momentum out if it is not known")
+
 
 def meaning(name: str) -> str | None:
     """What a log's column is to a trace, or ``None`` where that is not known.
@@ -105,7 +124,7 @@ def meaning(name: str) -> str | None:
     """
     if _OWN_STEPS.fullmatch(name):
         return name
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower().rpartition(" - ")[2]).strip("_")  # "RUN - train/loss"
     if plain in _STEP:
         return STEP
     return next((column for column, pattern in _PATTERNS if re.fullmatch(pattern, plain)), None)
@@ -120,8 +139,12 @@ def observed(log: Log, source: Path, facts: Facts) -> Observed:
     known, unused = _understood(log)
     if "loss" not in known:
         raise DataError(
-            f"{source} has no column of training losses: found {', '.join(log.columns) or 'none'}; "
+            f"{source} has no column of training losses (with numbers it has {', '.join(log.columns) or 'none'}): "
             "name it loss or train_loss"
+        )
+    if "lr" in known and facts.lr is not None:
+        raise DataError(
+            f"{source} has a column of learning rates, which holds rather than {facts.lr:g}: leave out --lr"
         )
     at, loss = known["loss"]
     stride = float(np.median(np.diff(at))) if len(at) > 1 else 1.0
@@ -182,7 +205,7 @@ def _evaluations(columns: Mapping[str, tuple[Array, Array]], at: Array) -> dict[
 def _record(trace: Trace, facts: Facts, stride: float) -> RunRecord:
     return RunRecord(
         trace,
-        rule=facts.rule or "",
+        rule=next((name for name in ADAPTIVE if (facts.rule or "").lower().startswith(name.lower())), facts.rule or ""),
         hyperparameters={} if facts.momentum is None else {"momentum": facts.momentum},
         horizon=None if facts.horizon is None else max(round(facts.horizon / stride), 1),
         batch_size=facts.batch_size,

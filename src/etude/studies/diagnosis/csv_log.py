@@ -33,16 +33,20 @@ def read_csv(path: Path) -> Log:
     if not rows:
         raise DataError(f"{path} has a heading and no rows: pass a CSV file with a row for each step")
     names = [name.strip() for name in heading]
-    table = {name: _numbers([row[i] if i < len(row) else "" for row in rows]) for i, name in enumerate(names)}
+    table: dict[str, Array] = {}
+    for i, name in enumerate(names):
+        if name not in table:
+            cells = [row[i] if i < len(row) else "" for row in rows]
+            table[name] = _numbers(cells, decimal="." if delimiter == "," else ",")
     step = next((name for name in names if meaning(name) == STEP and _steps(table[name])), None)
     at = np.arange(len(rows), dtype=np.float64) if step is None else table[step]
     columns = {name: _told(at, values) for name, values in table.items() if name != step and name != "epoch"}
     return Log({name: column for name, column in columns.items() if len(column[0])}, counted=step is None)
 
 
-def _numbers(cells: list[str]) -> Array:
+def _numbers(cells: list[str], decimal: str) -> Array:
     """Cells as numbers; a blank is NaN with a mark of its own, as "nan" is a loss that was logged."""
-    return np.array([_number(cell.strip()) for cell in cells])
+    return np.array([_number(cell.strip().replace(decimal, ".")) for cell in cells])
 
 
 def _number(cell: str) -> float:

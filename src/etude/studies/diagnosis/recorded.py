@@ -17,6 +17,7 @@ from etude.studies.diagnosis.readings import beside, merged_readings
 
 _DENSE = 0.99  # share of the steps that have a number, from which on a column counts as read at every step
 _MOST_NUMBERS = 50_000_000  # 400 MB
+_MOST_SKIPPED = 0.3  # share of the steps: a gradient scaler that skips as many is not to be trained with
 _SAME = 1e-3  # relative: norms that clipping has made equal
 
 
@@ -29,7 +30,10 @@ def read_recorded(folder: Path) -> Observed:
     """
     recording = read_recording(folder)
     if not len(recording.tables.get("steps", {}).get("step", ())):
-        raise UserError(f"the recording in {folder} holds no step yet: wait for its first seconds, or let it train")
+        raise UserError(
+            f"the recording in {folder} holds no step so far: wait some seconds if it has just begun, "
+            "else call monitor.step(loss) after every optimizer.step()"
+        )
     facts = recording.facts
     per_step = _per_step(recording.tables)
     own = dict(recording.tables.get("evaluations", {}))
@@ -116,6 +120,7 @@ def _notes(recording: Recording, norm: Array | None) -> tuple[Message, ...]:
         notes.append(Message("monitor.note.killed", {"step": outcome.step}))
     elif outcome.ending is Ending.STOPPED:
         notes.append(Message("monitor.note.stopped", {"step": outcome.step, "reason": outcome.reason}))
+    notes += _misuse(recording.tables)
     known = np.zeros(0) if norm is None else norm[np.isfinite(norm) & (norm > 0)]
     if len(known) >= 10:
         most = float(known.max())
@@ -123,6 +128,20 @@ def _notes(recording: Recording, norm: Array | None) -> tuple[Message, ...]:
         if share > 0.2:
             notes.append(Message("monitor.note.clipped", {"norm": most, "share": share}))
     return tuple(notes)
+
+
+def _misuse(tables: Tables) -> list[Message]:
+    """What tells that the loop calls the monitor in another way than it means to."""
+    steps = tables["steps"]
+    if "loss" not in steps:
+        return [Message("monitor.note.no_loss")]
+    skipped = steps.get("skipped", np.zeros(len(steps["step"]))) > 0
+    if skipped.mean() > _MOST_SKIPPED:
+        return [Message("monitor.note.no_updates", {"missed": int(skipped.sum()), "steps": len(skipped)})]
+    pending = tables.get("pace", {}).get("pending", np.zeros(1))[-1]
+    if skipped[0] and not skipped[1:].any() and pending == 1:
+        return [Message("monitor.note.order")]
+    return []
 
 
 def _cadence(recording: Recording) -> tuple[Message, ...]:
