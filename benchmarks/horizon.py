@@ -1,7 +1,7 @@
 """How the best learning rate falls from the finder's short runs to longer ones: η* ∝ T^−α on problems of the scoreboard.
 
-These are the fully connected networks of both halves, since they train fast side by side. Each is trained at each learning rate
-of its grid, at constant η; the best of the first n steps is read off the mean training loss of their last quarter, as the finder
+These are the fully connected networks of both halves, which train fast side by side. Each is trained at each learning rate of
+its grid, at constant η; the best of the first n steps is read off the mean training loss of their last quarter, as the finder
 reads it. For all of the steps it is read off the final validation loss as well, and for 300 steps off that of the stored truth.
 """
 

@@ -20,7 +20,7 @@ def report(problems: Sequence[Problem], truths: Mapping[str, Truth], searches: S
         mine = [s for s in searches if s.problem in names]
         if mine:
             parts += [_title(half, mine), _methods(mine, truths), _intervals(mine, truths), _confidences(mine, truths)]
-            parts += [_problems(mine, truths)]
+            parts += [_doubts(mine, truths), _problems(mine, truths)]
     return "\n\n".join(parts)
 
 
@@ -110,6 +110,20 @@ def _confidence_row(said: Sequence[Search], truths: Mapping[str, Truth]) -> list
         f"{expected.mean():.1f}",
         str(sum(held)),
     ]
+
+
+def _doubts(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:
+    """What answers lose that each doubt was said of; an answer may have several."""
+    head = ("doubt about", "doubt", "answers", "smallest regret, %", "largest", "problems")
+    rows = []
+    for own in _by_method(searches):
+        doubted = [s for s in own if s.confidence == "low" and s.note]
+        for doubt in sorted({key for s in doubted for key in str(s.note).split(", ")}):
+            said = [s for s in doubted if doubt in str(s.note).split(", ")]
+            lost = [100 * truths[s.problem].regret(s.lr) for s in said if s.lr is not None]
+            names = ", ".join(dict.fromkeys(s.problem for s in said))
+            rows.append([own[0].method, doubt, str(len(said)), f"{min(lost):.1f}", f"{max(lost):.1f}", names])
+    return _table(head, rows)
 
 
 def _problems(searches: Sequence[Search], truths: Mapping[str, Truth]) -> str:

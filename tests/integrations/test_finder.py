@@ -434,6 +434,9 @@ def test_a_task_is_searched_from_the_command_line(capsys: pytest.CaptureFixture[
     found = json.loads(capsys.readouterr().out)
     assert found["interval"][0] <= found["lr"] <= found["interval"][1]
     assert (tmp_path / "a.html").stat().st_size > 10_000
+    app(["find", "--budget", "200", "--steps", "14", "--json", "--evaluate"], standalone_mode=False)
+    judged = json.loads(capsys.readouterr().out)
+    assert (judged["measured_steps"], judged["confidence"]) == (14, "high")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -96,6 +97,8 @@ def test_answers_are_scored_by_problem_and_refusals_counted(board: Any, valley: 
     printed = board.tables.report(problems, truths, searches)
     assert "| ours | 37.5 (0.0 – 75.0) | 100 |" in printed
     assert "| ours | high | 4 | 1 | 50.0 | 100.0 | 30.0 | 1 |" in printed
+    doubted = replace(searches[2], confidence="low", note="find.doubt.noise, find.doubt.far")
+    assert "| ours | find.doubt.far | 1 | 50.0 | 50.0 | b |" in board.tables.report(problems, truths, [doubted])
 
 
 def test_all_methods_name_a_learning_rate(board: Any) -> None:

@@ -23,6 +23,7 @@ def find(
     schedule: Annotated[
         str | None, typer.Option(help="What η shall do over them, such as 'warmup(5%) > cosine'; constant by default.")
     ] = None,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Judge runs by the loss on held-out data.")] = False,
     budget: Annotated[int, typer.Option(help="Training steps that the search may take.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the initialization and the batches.")] = 0,
     html: Annotated[Path | None, typer.Option(help="Write a report into this file.")] = None,
@@ -32,7 +33,7 @@ def find(
     """Find a peak learning rate by a ramp and short runs, or say why there is none."""
     from etude.integrations.finder.of_task import find_for_task
 
-    answer = find_for_task(task, data, model, optimizer, momentum, batch_size, steps, budget, seed, schedule)
+    answer = find_for_task(task, data, model, optimizer, momentum, batch_size, steps, budget, seed, schedule, evaluate)
     typer.echo(answer.json() if json else answer.text(language))
     if html is not None:
         typer.echo(answer.write_report(html), err=json)

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import optim
+from torch import nn, optim
 
 from etude.core.errors import SpecError
 from etude.integrations.finder.answer import Answer
 from etude.integrations.finder.find import find
 from etude.tasks.builtin import Kind, ModelOptions, builtin_task
 from etude.tasks.load import load_task
+from etude.tasks.task import Task
 
 _OPTIMIZERS: dict[str, Any] = {
     "sgd": optim.SGD,
@@ -24,6 +25,7 @@ _OPTIMIZERS: dict[str, Any] = {
     "adagrad": optim.Adagrad,
 }
 _PLACEHOLDER = 0.1  # the search sets its own
+_AT_ONCE = 1000
 
 
 def find_for_task(
@@ -37,6 +39,7 @@ def find_for_task(
     budget: int = 1000,
     seed: int = 0,
     schedule: str | None = None,
+    evaluate: bool = False,
 ) -> Answer:
     """Search for a task's training data, model and loss, with one of torch's optimizers.
 
@@ -51,6 +54,7 @@ def find_for_task(
         budget: Training steps that the search may take.
         seed: Of the initialization and the batches.
         schedule: What the learning rate shall do over the steps.
+        evaluate: Whether the loss on the task's validation data judges runs, and not that on training batches.
 
     Raises:
         SpecError: When an option is unknown or does not apply.
@@ -68,13 +72,24 @@ def find_for_task(
     what = load_task(task) if task is not None else builtin_task(data, ModelOptions(model))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        net = what.init(seed)
         return find(
-            what.init(seed),
+            net,
             what.train,
             what.loss,
             optimizer=partial(_OPTIMIZERS[optimizer], **options),
             batch_size=batch_size,
+            evaluate=partial(_held_out, net, what) if evaluate else None,
             steps=steps,
             schedule=schedule,
             budget=budget,
         )
+
+
+@torch.no_grad()
+def _held_out(net: nn.Module, task: Task) -> float:
+    """Mean loss over the validation data, a thousand examples at a time."""
+    net.eval()
+    inputs, targets = task.validation
+    parts = zip(torch.split(inputs, _AT_ONCE), torch.split(targets, _AT_ONCE), strict=True)
+    return sum(len(x) * float(task.loss(net(x), y)) for x, y in parts) / len(inputs)
