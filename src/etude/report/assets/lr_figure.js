@@ -30,9 +30,10 @@ function lrFigure(figure, box, { zoom, hidden, lit }) {
     layout.annotations.push(panelLabel(word("axis.divergence"), strip[1], box));
   }
   const clamp = clampTo(whole, figure.logY);
-  const lrs = figure.lrs.map((_, l) => figure.series.some((series) => series.mean[l] !== null));
+  // A learning rate that is only recommended says nothing of divergence.
+  const known = figure.lrs.map((lr, l) => lr === figure.recommended || figure.series.some((series) => series.mean[l] !== null));
   const drawn = (figure.series.some((series) => series.points) ? shown : solidFirst(shown)).flatMap((i) => {
-    const traces = seriesTraces(joined(figure.series[i], figure, lrs), i, figure, clamp, shown.length <= DETAILED || lit === i);
+    const traces = seriesTraces(joined(figure.series[i], figure, known), i, figure, clamp, shown.length <= DETAILED || lit === i);
     return lit === null || lit === i ? traces : traces.map((trace) => ({ ...trace, opacity: 0.18 }));
   });
   const data = [...drawn, ...rulerTraces(rows, x, box), ...(strip ? stripTraces(figure.divergence) : [])];

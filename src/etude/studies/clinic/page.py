@@ -18,6 +18,7 @@ from etude.studies.stored import StoredStudy
 
 UNSHOWN = ("batch", "fast", "moments")
 ANSWER = ("named", "alarms", "healed")
+_LABELS = {"falsifier": Message("page.fact.refuted")}
 
 
 def lay_out(study: StoredStudy) -> Page:
@@ -80,7 +81,7 @@ def _section(patient: Patient) -> Section:
         heading(patient),
         (Message(f"clinic.{patient.name}.story"),),
         (loss_figure(patient), deciding_figure(patient)),
-        facts=tuple(Fact(Message(f"clinic.fact.{name}"), said) for name, said in _told(patient)),
+        facts=tuple(Fact(_LABELS.get(name, Message(f"clinic.fact.{name}")), said) for name, said in _told(patient)),
         beside=True,
     )
 

@@ -67,7 +67,7 @@ class Diagnosed:
             sections=(
                 Section(
                     Message("monitor.heading.verdicts"),
-                    prose=_prose(diagnoses, answer),
+                    facts=_told(diagnoses),
                 ),
                 Section(Message("monitor.heading.evidence"), figures=figures_of(training, diagnoses)),
             ),
@@ -124,23 +124,22 @@ def finding_of(diagnosis: Diagnosis) -> Finding:
         question=fault_name(diagnosis.fault),
         verdict=Verdict.INCONCLUSIVE if undecided else Verdict.SUPPORTED,
         statement=diagnosis.symptom,
-        estimate=diagnosis.estimate,
-        interval=diagnosis.interval,
+        # A number without a unit is in the sentence, which says what it is.
+        estimate=diagnosis.estimate if diagnosis.unit else None,
+        interval=diagnosis.interval if diagnosis.unit else None,
         unit=diagnosis.unit,
         details=diagnosis.details,
     )
 
 
-def _prose(diagnoses: Sequence[Diagnosis], said_before: Sequence[Message]) -> tuple[Message, ...]:
-    """Remedies, what would falsify them, and what evidence is missing, sentence after sentence."""
-    said: list[Message] = []
+def _told(diagnoses: Sequence[Diagnosis]) -> tuple[Fact, ...]:
+    """Of each fault its remedy, what would refute it, and what evidence is missing; what several share is told once."""
+    told: list[tuple[Message, Message]] = []
     for diagnosis in diagnoses:
-        said += [diagnosis.remedy.text] if diagnosis.remedy is not None else []
-        said += [diagnosis.falsifier] if diagnosis.falsifier is not None else []
-        said += diagnosis.wanted
-    return tuple(
-        {message.key + str(message.values): message for message in said if message not in said_before}.values()
-    )
+        told += [(fault_name(diagnosis.fault), diagnosis.remedy.text)] if diagnosis.remedy is not None else []
+        told += [(Message("page.fact.refuted"), diagnosis.falsifier)] if diagnosis.falsifier is not None else []
+        told += [(Message("page.fact.wanted"), message) for message in diagnosis.wanted]
+    return tuple(Fact(*row) for i, row in enumerate(told) if row[1] not in [said for _, said in told[:i]])
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _gradient(norm: Array | None) -> LineFigure | None:
         summary=Message("monitor.figure.gradient.summary", values),
         x_label=_STEP,
         y_label=Message("monitor.axis.norm"),
-        lines=(Line(Message("monitor.line.applied"), np.flatnonzero(known).astype(np.float64), norm[known]),),
+        lines=(Line(Message("monitor.line.batch"), np.flatnonzero(known).astype(np.float64), norm[known]),),
         log_y=bool((norm[known] > 0).all()),
     )
 
