@@ -55,6 +55,12 @@ def scale_filters(gain: float, model: nn.Module) -> None:
             p.mul_(gain)
 
 
+def make_steep(gain: float, share: float, model: nn.Module) -> None:
+    """Multiply hidden weights by one factor and the last ones by another, which keeps outputs small and gradients large."""
+    scale_hidden(gain, model)
+    scale_output(share, model)
+
+
 def scale_output(gain: float, model: nn.Module) -> None:
     """Multiply the last weight matrix."""
     _weights(model)[-1].mul_(gain)

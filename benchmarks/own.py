@@ -18,11 +18,12 @@ from cases import made_case
 from lab import Case, Seldom
 from nets import RowRNN
 from sources import digits, friedman, ill_conditioned, pooled, teacher, top_curvature
+from torch import nn
 from worlds import Half, World, worlds
 
 from etude.analysis.diagnosis.verdict import Fault
 from etude.core.rule import Rule
-from etude.schedules import parse_schedule
+from etude.schedules import Constant, LinearWarmup, chain, parse_schedule
 from etude.tasks.models import Activation, mlp
 from etude.tasks.task import Task
 from etude.training.measures import Sharpness
@@ -49,6 +50,7 @@ def families(half: Half) -> list[Family]:
             partial(_oscillating, (12, 200.0, 0.8), 0.09),
             partial(_at_the_edge, "gelu", few, 0.3, 0.18),
             partial(_noisy, by_name["mixture-sgd"], SGD(momentum=0.9), (5, 0.02), (80, 0.03)),
+            partial(_unwarmed, by_name["arm-adamw"], partial(mlp, 5, (50,) * 4, 2), look, 0.3, 0.03),
         ]
     a, b = by_name["mlp"], by_name["fashion-adamw"]
     net, other = partial(mlp, 8, (64, 64), 1, "tanh"), partial(mlp, 8, (48, 48), 1, "silu")
@@ -75,6 +77,7 @@ def families(half: Half) -> list[Family]:
         partial(_at_the_edge, "silu", partial(teacher, 8, 0.1, 3, other), 0.4, 0.18),
         partial(_noisy, a, SGD(momentum=0.9), (4, 0.036), (64, 0.05)),
         partial(_noisy, b, SGD(momentum=0.9), (4, 0.011), (64, 0.03)),
+        partial(_unwarmed, by_name["regression"], partial(mlp, 8, (64,) * 4, 1), SGD(momentum=0.9), 0.2, 0.018),
     ]
 
 
@@ -184,6 +187,21 @@ def _noisy(base: World, rule: Rule, few: tuple[int, float], many: tuple[int, flo
     world = replace(base, name=f"batch-{base.name}", rule=rule, batch_size=many[0], good=many[1])
     yield made_case(world, task, seed, "twin", ())
     yield made_case(replace(world, batch_size=few[0]), task, seed, "small batch", faults)
+
+
+def _unwarmed(
+    base: World, net: Callable[[], nn.Module], rule: Rule, share: float, rate: float, seed: int
+) -> Iterator[Case]:
+    """A learning rate that a warm-up makes good: begun at once it breaks the network, and no lower one gets as far.
+
+    Hidden weights of twice the reciprocal root of the layer's width do that to ReLUs: the loss is steep at first, and less so
+    after a few careful steps. (The last layer is drawn five times too small, so that outputs are no larger than usual.)
+    """
+    task = f.altered(f.with_model(base.make(), net), partial(f.make_steep, 3.4, 0.2))
+    make = partial(made_case, replace(base, name=f"steep-{base.name}", rule=rule, good=rate), task, seed)
+    warm = round(share * base.steps)
+    yield make("twin", (), schedule=chain(LinearWarmup(warm), Constant(base.steps - warm)))
+    yield make("no warm-up", {Fault.NO_WARMUP})
 
 
 def _pixels(base: World) -> int:

@@ -145,6 +145,8 @@ def planted_runs(family: Family, seed: int) -> list[Labelled]:
         healthy = within(twins[case.world], band)
         counts = case.truth & FACTS or healthy if case.kind != "twin" else healthy
         suffers = case.kind == "twin" or case.truth & FACTS or not within(run, band)
+        if Fault.NO_WARMUP in case.truth:  # which is not missing where another learning rate does without
+            suffers = suffers and not any(within(other, band) for other in _others(run))
         truth = "/".join(sorted(case.truth)) or "ok"
         found.append(labelled(run, truth if counts and suffers else "", band))
     return found
