@@ -135,6 +135,30 @@ def test_no_way_of_training_is_changed_by_a_bit(train, make, tmp_path):
     assert same_bits(weights_after(train, make, None), weights_after(train, make, tmp_path / "run", every=1))
 
 
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_closures_gradient_is_held_against_the_update_before_where_it_is_read_inside(make, every, tmp_path):
+    """As Lightning's trainer does, whose optimizers all get a closure."""
+
+    def reading(net, optimizer, monitor, steps):
+        for t in range(steps):
+
+            def closure(t=t):
+                optimizer.zero_grad()
+                loss = loss_at(net, t)
+                loss.backward()
+                monitor.gradients()
+                return loss
+
+            monitor.step(optimizer.step(closure))
+
+    weights_after(plain, make, tmp_path / "plain", every=every)
+    weights_after(reading, make, tmp_path / "closure", every=every)
+    expected, found = (read_recording(tmp_path / name).tables["angles"] for name in ("plain", "closure"))
+    assert found["step"].tolist() == expected["step"].tolist()
+    np.testing.assert_allclose(found["alignment"], expected["alignment"], rtol=1e-4, atol=1e-6)
+
+
 def test_lbfgs_is_not_changed_by_a_bit(tmp_path):
     def make(params):
         return torch.optim.LBFGS(params, 0.5, max_iter=3)

@@ -105,7 +105,9 @@ class OptimizerWatch:
         self._gradients: Tensor | None = None
         self._unclipped: Tensor | None = None
         self._last: _Update | None = None
+        self._pending: _Update | None = None
         self._buffers: dict[Tensor, Tensor] = {}
+        self._others: dict[Tensor, Tensor] = {}
         self._copies: list[Tensor] | None = None
         self._hooks = [
             optimizer.register_step_pre_hook(self._before),
@@ -134,14 +136,16 @@ class OptimizerWatch:
     def rest(self) -> None:
         """Begin the next record."""
         self.updates = 0
-        self.skipped = self.alignment = self.look = self.norm = self._unclipped = None
+        self.skipped = self.alignment = self.look = self.norm = self._unclipped = self._pending = None
         self.seconds = self.norm_seconds = 0.0
 
     @torch.no_grad()
     def read_gradients(self) -> None:
         """Read the gradients as they are now, before they are clipped."""
-        if self._looking or self.norms:
+        if self._looking or self.norms or self._pending is not None:
             began = self._clock.own()
+            if self._pending is not None:
+                self.alignment, self._pending = self._pending.alignment(), None
             found = self._read_all()
             self._unclipped = found if self._looking else None
             self.seconds += self._clock.own() - began
@@ -165,8 +169,10 @@ class OptimizerWatch:
         began = self._clock.own()
         with torch.no_grad():
             if self._last is not None:
-                # A closure has yet to compute the gradient of this step.
-                self.alignment = None if closure else self._last.alignment()
+                if closure:  # which has yet to compute the gradient of this step
+                    self._pending = self._last
+                else:
+                    self.alignment = self._last.alignment()
                 self._last = None
             if self._looking:
                 self._start(closure=closure)
@@ -194,6 +200,8 @@ class OptimizerWatch:
         self._gradients = None if closure else self._read_all()
         self._copies = None
         if closure or not self._moves_along_a_buffer():
+            if self._pending is not None:
+                self._buffers, self._others = self._others, self._buffers  # the update before is still needed
             for p in params:
                 if p not in self._buffers:
                     self._buffers[p] = torch.empty_like(p)
