@@ -77,7 +77,7 @@ def families(half: Half) -> list[Family]:
         partial(_at_the_edge, "silu", partial(teacher, 8, 0.1, 3, other), 0.4, 0.18),
         partial(_noisy, a, SGD(momentum=0.9), (4, 0.036), (64, 0.05)),
         partial(_noisy, b, SGD(momentum=0.9), (4, 0.011), (64, 0.03)),
-        partial(_unwarmed, by_name["regression"], partial(mlp, 8, (64,) * 4, 1), SGD(momentum=0.9), 0.2, 0.018),
+        partial(_unwarmed, by_name["regression"], partial(mlp, 8, (64,) * 4, 1), SGD(momentum=0.9), 0.2, 0.013),
     ]
 
 
