@@ -171,6 +171,10 @@ def test_gradients_that_point_back_and_forth_without_progress_are_an_oscillation
     found = first(healthy.record({"gradient_cosine": cosines}, stuck))
     assert found.fault is Fault.OSCILLATION
     assert Fault.OSCILLATION not in faults(healthy.record({"gradient_cosine": cosines}))  # at the edge, and done
+    crawls = {"train_loss": np.append(2.3, np.linspace(0.83, 0.5, POINTS - 1))}  # G = 0.14
+    assert Fault.OSCILLATION not in faults(healthy.record({"gradient_cosine": cosines}, crawls))
+    undone = -0.99 + 0.01 * healthy.rng.normal(size=STEPS)  # every step takes the last one back
+    assert Fault.OSCILLATION in faults(healthy.record({"gradient_cosine": undone}, crawls))
     assert found.interval is not None
     assert found.interval[0] < -0.8 < found.interval[1]
 
@@ -182,6 +186,43 @@ def test_the_edge_of_stability_with_a_falling_loss_is_information(
     verdicts = {v.fault: v for v in diagnose(run)}
     assert not any(v.accuses for v in verdicts.values())
     assert verdicts[Fault.EDGE].estimate == pytest.approx(2.0)
+    done = healthy.record(None, {"sharpness": np.full(POINTS, 20.0)})
+    assert Fault.EDGE in faults(done)
+
+
+def test_a_run_that_is_far_from_over_is_too_low_unless_updates_feel_curvature_or_the_loss_went_up(healthy: Any) -> None:
+    late = 2.3 * np.array([1, 0.98, 0.96, 0.94, 0.9, 0.85, 0.75, 0.65, 0.55, 0.5, 0.45])
+    curves = {"train_loss": late, "validation_loss": late}
+
+    def probes(q: float) -> dict[str, Array]:
+        return {"probe_slope": -np.ones(POINTS), "probe_curvature": np.full(POINTS, q / 2)}
+
+    assert first(healthy.record({"alignment": None}, curves | probes(0.5))).fault is Fault.TOO_LOW
+    assert Fault.TOO_LOW not in faults(healthy.record({"alignment": None}, curves | probes(1.5)))
+    swings = late + 0.2 * (np.arange(POINTS) % 2)
+    assert Fault.TOO_LOW not in faults(
+        healthy.record({"alignment": None}, curves | probes(0.5) | {"train_loss": swings})
+    )
+
+
+def test_where_a_tenth_of_the_loss_is_left_both_gradients_and_probes_must_ask_for_longer_steps(healthy: Any) -> None:
+    left = 2.3 * (0.08 + 0.92 * (1 - np.linspace(0, 1, POINTS)))
+    agree = {"alignment": 0.5 + 0.1 * healthy.rng.normal(size=STEPS)}
+    feels = {"probe_slope": -np.ones(POINTS), "probe_curvature": np.full(POINTS, 0.15)}
+    flat = {"probe_slope": -np.ones(POINTS), "probe_curvature": np.full(POINTS, 0.02)}
+    assert Fault.TOO_LOW not in faults(healthy.record(agree, {"train_loss": left} | feels))
+    assert first(healthy.record(agree, {"train_loss": left} | flat)).fault is Fault.TOO_LOW
+
+
+def test_a_descent_that_comes_late_is_too_high_only_where_the_loss_had_gone_up(healthy: Any) -> None:
+    overshoots = {
+        "alignment": -0.5 + 0.1 * healthy.rng.normal(size=STEPS),
+        "update_ratio": np.full(STEPS, 0.05),
+    }
+    late = 2.3 * np.array([1, 0.98, 0.96, 0.94, 0.9, 0.8, 0.6, 0.4, 0.3, 0.25, 0.2])
+    up = late + 2.3 * np.array([0, 0.3, 0.4, 0.2, 0.1, 0, 0, 0, 0, 0, 0])
+    assert Fault.TOO_HIGH not in faults(healthy.record(overshoots, {"train_loss": late}))
+    assert first(healthy.record(overshoots, {"train_loss": up})).fault is Fault.TOO_HIGH
 
 
 # ── Fork tests ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,9 @@ from etude.core.message import Message
 
 RATE = 0.5
 STRONG = 0.3
+LOOSE = 10.0
+"""A limit on entries is raised by so much more than the median gradient has lost: the largest entries lose most, and are
+several times the root mean square."""
 
 
 def clipping(e: Evidence) -> Diagnosis | None:
@@ -44,6 +47,7 @@ def _remedy(e: Evidence, factor: float) -> Remedy:
     """A limit that leaves most gradients alone."""
     norms, cut = e.step("gradient_norm"), e.run.clip_value
     if cut is not None:
+        factor *= LOOSE
         text = Message("diagnosis.clipping.remedy_value", {"limit": factor * cut, "factor": factor})
         return Remedy(text, changes={"clip_value": factor * cut})
     if norms is None:

@@ -58,7 +58,7 @@ CAUSES: dict[Fault, tuple[Fault, ...]] = {
     Fault.NO_WARMUP: (Fault.BAD_INIT, Fault.TOO_HIGH),
     Fault.IMBALANCE: (Fault.VANISHING, Fault.BAD_INIT, Fault.TOO_HIGH, Fault.ROTATION),
     Fault.OVERFITTING: (Fault.TOO_HIGH,),
-    Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH, Fault.OSCILLATION, Fault.DIVERGING),
+    Fault.NOISE_FLOOR: (Fault.BATCH_SIZE, Fault.TOO_HIGH, Fault.OSCILLATION, Fault.DIVERGING, Fault.SPIKE),
     Fault.BATCH_SIZE: (Fault.TOO_HIGH,),
     Fault.ROTATION: (Fault.TOO_HIGH,),
     Fault.PLATEAU: (
@@ -125,15 +125,15 @@ def _resolution(e: Evidence) -> int:
 
 
 def _blame_spikes(told: list[Diagnosis], resolution: int) -> list[Diagnosis]:
-    """A run that went well and broke down right after its first spike broke down because of it."""
+    """A run that went well and broke down right after a spike broke down because of it."""
     spike = next((v for v in told if v.fault is Fault.SPIKE), None)
-    if spike is None or spike.began is None:
+    steps = spike.details["steps"] if spike is not None else None
+    if not isinstance(steps, list):
         return told
-    first = spike.began
 
     def follows(v: Diagnosis) -> bool:
         broke = v.fault in (Fault.DIVERGING, Fault.TOO_HIGH) and v.began is not None
-        return broke and -CLOSE <= (v.began or 0) - first <= resolution
+        return broke and any(-CLOSE <= (v.began or 0) - step <= resolution for step in steps)
 
     if not any(follows(v) for v in told):
         return told

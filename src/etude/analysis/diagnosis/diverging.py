@@ -14,6 +14,7 @@ GAVE_BACK = 0.5
 WIDTH = 10
 RESOLVED = 6.0
 FACTOR = 1 / 3
+JUMPED, NEAR = 1.5, 4 * WIDTH
 
 
 def diverging(e: Evidence) -> Diagnosis | None:
@@ -49,15 +50,31 @@ def diverging(e: Evidence) -> Diagnosis | None:
         fault=Fault.DIVERGING,
         symptom=symptom,
         confidence=Confidence.CERTAIN if exploded else Confidence.LIKELY,
-        remedy=Remedy(
-            Message("diagnosis.diverging.remedy", {"began": began, "factor": 1 / FACTOR}),
-            lr_factor=FACTOR,
-            restart=False,
-        ),
+        remedy=_remedy(e, began),
         falsifier=Message("diagnosis.diverging.falsifier", {"factor": 1 / FACTOR}),
         began=began,
         estimate=None if exploded else share,
     )
+
+
+def _remedy(e: Evidence, began: int) -> Remedy:
+    """A lower learning rate from where it began; where it had jumped up just then, the one before the jump."""
+    jump = _jump(e, began)
+    if jump is not None and e.lr is not None:
+        before = float(e.lr[jump - 1])
+        text = Message("diagnosis.diverging.remedy_hold", {"step": jump, "lr": before})
+        return Remedy(text, lr_factor=before / float(np.nanmax(e.lr)), changes={"decay_from": 0.75})
+    text = Message("diagnosis.diverging.remedy", {"began": began, "factor": 1 / FACTOR})
+    return Remedy(text, lr_factor=FACTOR, restart=False)
+
+
+def _jump(e: Evidence, began: int) -> int | None:
+    """First step near the beginning of the breakdown at which η is half as high again as at the step before."""
+    if e.lr is None:
+        return None
+    first, last = max(1, began - NEAR), min(len(e.lr), began + NEAR)
+    near = e.lr[first:last] > JUMPED * e.lr[first - 1 : last - 1]
+    return first + int(np.argmax(near)) if near.any() and e.lr[first - 1 :].min() > 0 else None
 
 
 def _blocks(loss: Array) -> Array:

@@ -60,14 +60,12 @@ def spared_by_fork(fork: Fork | None, start: float | None) -> Reading | None:
     return Reading(float(share.mean()), *t_interval(share))
 
 
-def missed_by_fork(fork: Fork | None) -> Reading | None:
-    """How much lower the best of the other copies came, relative to the loss; the interval is of that pair's difference."""
+def descent_of_fork(fork: Fork | None) -> float | None:
+    """How much lower the best copy came than where they parted, relative to the loss there; ``None`` from fewer than three."""
     if fork is None or len(fork.factors) < 3:
         return None
-    others = fork.factors[fork.factors != 1]
-    best = float(others[int(np.argmin([_at(fork, float(factor)).mean() for factor in others]))])
-    share = (_at(fork, 1.0) - _at(fork, best)) / np.abs(fork.before)
-    return Reading(float(share.mean()), *t_interval(share))
+    before = float(fork.before.mean())
+    return (before - float(fork.after.mean(axis=0).min())) / abs(before)
 
 
 def _at(fork: Fork, factor: float) -> Array:

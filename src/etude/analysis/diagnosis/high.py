@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from etude.analysis.diagnosis.diverging import diverging
 from etude.analysis.diagnosis.evidence import Evidence
+from etude.analysis.diagnosis.floor import rises
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 from etude.core.trace import Array
@@ -23,6 +24,7 @@ FEW = 5
 ROSE = 1.2
 RESOLVED = 5.0
 LATE, RISEN = 0.6, 0.25
+STALLED, FAR_WALL, SWINGS = 0.1, 1.5, 0.15
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
@@ -103,11 +105,20 @@ def _overshooting(e: Evidence) -> _Found | None:
     if aligned is None or gain is None or ratio is None or e.progress is None:
         return None
     long = float(np.nanmedian(ratio[e.plateau]))
-    if e.progress > LEFT_OVER or gain[0] > 0.1 or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO:
+    if e.progress > LEFT_OVER or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO:
+        return None
+    if e.risen is not None and e.risen > RISEN:
+        return Message("diagnosis.too_high.swung", {"share": e.risen, "ratio": long}), 0, Confidence.LIKELY
+    if gain[0] > STALLED or not (_beyond_the_bottom(e) or (e.q is None and e.evaluated is None)):
         return None
     low, high = aligned.interval()
     values: dict[str, Value] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
     return Message("diagnosis.too_high.overshooting", values), 0, Confidence.POSSIBLE
+
+
+def _beyond_the_bottom(e: Evidence) -> bool:
+    """Whether line probes end well up the far wall, or the evaluated losses go up and down."""
+    return bool(e.q is not None and e.q[0] > FAR_WALL) or (rises(e) or 0.0) > SWINGS
 
 
 def _learned_late(e: Evidence) -> _Found | None:

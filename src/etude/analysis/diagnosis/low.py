@@ -19,7 +19,7 @@ SMALL_RATIO = 1e-3
 LITTLE = 0.2
 FAR = 0.4
 FAR_LEFT = 0.2
-AGAINST = -1.0
+AGAINST = -2.0
 FELT = 1.0
 ROSE = 0.1
 LITTLE_LEFT = 0.1
@@ -48,8 +48,8 @@ def too_low(e: Evidence) -> Diagnosis | None:
     forked = fork is not None and fork.value > FORK_RATIO and fork.low > FORK_RESOLVED
     forked = forked and (held_out is None or (held_out.value > FORK_RESOLVED and held_out.low > HELD_OUT_RESOLVED))
     aligned = e.alignment(0, 1 / 3) if e.progress is None or e.progress >= LITTLE else e.alignment()
-    straight = aligned is not None and aligned.t > ALIGNED_T and aligned.mean > ALIGNED
     q = e.q
+    straight = aligned is not None and aligned.t > ALIGNED_T and aligned.mean > ALIGNED and not (q and q[0] > BEST_Q)
     flat = q is not None and q[1][1] < NO_CURVATURE
     if not (forked or straight or flat or _hardly_moves(e) or _far_from_over(e)):
         return None

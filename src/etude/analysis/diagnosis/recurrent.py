@@ -40,7 +40,10 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
         fault=Fault.TIME_EXPLOSION,
         symptom=Message("diagnosis.time_explosion.symptom", values),
         confidence=Confidence.LIKELY,
-        remedy=Remedy(Message("diagnosis.time_explosion.remedy", {"clip": middle}), changes={"clip_norm": middle}),
+        remedy=Remedy(
+            Message("diagnosis.time_explosion.remedy", {"clip": middle, "gain": 1 / growth}),
+            changes={"clip_norm": middle, "init_gain": 1 / growth},
+        ),
         falsifier=Message("diagnosis.time_explosion.falsifier"),
         began=0,
         estimate=growth,

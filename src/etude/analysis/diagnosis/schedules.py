@@ -114,7 +114,7 @@ def long_warmup(e: Evidence) -> Diagnosis | None:
     short = _too_short(e, early)
     if short is None:
         return None
-    values: dict[str, Value] = {"steps": top, "share": top / horizon} | short
+    values: dict[str, Value] = {"steps": top, "share": top / horizon, **short}
     pieces = np.array_split(alignment[1 : top + 1], 10)
     calm = [i for i, piece in enumerate(pieces) if np.nanmean(piece) < ALIGNED]
     ends = max(1, int(top * (calm[0] if calm else len(pieces)) / len(pieces)))
@@ -151,7 +151,7 @@ def decayed_early(e: Evidence) -> Diagnosis | None:
     short = _too_short(e, column_mean(alignment[cut:]))
     if short is None:
         return None
-    values: dict[str, Value] = {"cut": cut, "share": cut / horizon} | short
+    values: dict[str, Value] = {"cut": cut, "share": cut / horizon, **short}
     return Diagnosis(
         fault=Fault.DECAYED_EARLY,
         symptom=Message("diagnosis.decayed_early.symptom", values)

@@ -13,7 +13,7 @@ from etude.core.message import Message, Value
 FACTOR = 10.0
 """A spike is also this many times what is usual at its step: a robust z alone takes a heavy tail for spikes."""
 RISING = 1.02
-CLEAN = 95
+CLEAN, ENOUGH = 95, 50
 CLOSE = 20
 
 
@@ -41,7 +41,9 @@ def spikes(e: Evidence) -> Diagnosis | None:
     starts = np.flatnonzero(found & ~np.concatenate([[False], found[:-1]]))
     if not len(starts):
         return None
-    clean = float(np.nanpercentile(positive[~found & e.plateau[: len(found)]], CLEAN))
+    usable = ~found & e.plateau[: len(found)]
+    before = usable & (np.arange(len(found)) < starts[0])  # what follows a spike may be its damage
+    clean = float(np.nanpercentile(positive[before if before.sum() >= ENOUGH else usable], CLEAN))
     largest = float(np.nanmax(positive[found], initial=0.0)) / usual
     values: dict[str, Value] = {"count": len(starts), "first": int(starts[0]), "largest": largest}
     if name == "loss":
