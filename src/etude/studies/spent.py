@@ -14,6 +14,11 @@ from etude.report.page import Cell, Column, Section, Table
 from etude.studies.search import Searched, searched
 from etude.studies.stored import StoredStudy
 
+COLUMNS = (
+    Column(Message("page.column.lr"), ".3g"),
+    *(Column(Message(f"search.spent.{name}")) for name in ("seeds", "round", "behind")),
+)
+
 
 def spent_section(study: StoredStudy, aims: Mapping[str, Aim]) -> Section:
     """Seeds by learning rate, or for several arms by arm, with what each of them dropped."""
@@ -28,23 +33,23 @@ def spent_section(study: StoredStudy, aims: Mapping[str, Aim]) -> Section:
 
 
 def _by_lr(study: StoredStudy, own: Searched) -> Table:
-    table, found, last = own.table, own.found, _last_rounds(study, own)
-    rows = tuple(
-        (float(lr), int(found.counts[i]), last[float(lr)], _behind(found, i), _verdict(found, i, int(fallen)))
-        for i, (lr, fallen) in enumerate(zip(table.lrs, table.diverged.sum(axis=1), strict=True))
-    )
-    headings = ("seeds", "round", "behind", "verdict")
+    table, found = own.table, own.found
+    fallen = table.diverged.sum(axis=1)
+    rows = tuple((*_where(study, own, i), _verdict(found, i, int(fallen[i]))) for i in range(len(table.lrs)))
     return Table(
         id="spent",
         title=Message("search.spent.title"),
-        columns=(
-            Column(Message("page.column.lr"), ".3g"),
-            *(Column(Message(f"search.spent.{name}")) for name in headings),
-        ),
+        columns=(*COLUMNS, Column(Message("search.spent.verdict"))),
         rows=rows,
         caption=Message("search.spent.caption", {"level": 100 * study.options.confidence}),
         lrs=tuple(map(float, table.lrs)),
     )
+
+
+def _where(study: StoredStudy, own: Searched, i: int) -> tuple[Cell, ...]:
+    """Of a learning rate: its seeds, the last round, how far it is behind."""
+    lr = float(own.table.lrs[i])
+    return lr, int(own.found.counts[i]), _last_rounds(study, own)[lr], _behind(own.found, i)
 
 
 def _by_arm(study: StoredStudy, found: Sequence[Searched]) -> Table:
@@ -71,21 +76,16 @@ def _every(study: StoredStudy, own: Searched) -> int:
 
 
 def _dropped(study: StoredStudy, found: Sequence[Searched]) -> Table:
-    """What each arm dropped, in few words that read the same in every language."""
+    """What did not get all the seeds of its arm."""
     rows: list[tuple[Cell, ...]] = []
     for own in found:
-        last, level = _last_rounds(study, own), len(own.table.seeds)
         fallen = own.table.diverged.sum(axis=1)
-        words = [
-            _words(own.found, i, float(lr), int(fallen[i]), last[float(lr)])
-            for i, lr in enumerate(own.table.lrs)
-            if own.found.counts[i] < level
-        ]
-        rows.append((own.sweep.arm.name, " · ".join(words) or None))
+        spared = np.flatnonzero(own.found.counts < len(own.table.seeds)).tolist()
+        rows += [(own.sweep.arm.name, *_where(study, own, i), _why(own.found, i, int(fallen[i]))) for i in spared]
     return Table(
         id="dropped",
         title=Message("search.dropped.title"),
-        columns=(Column(Message("search.arms.arm")), Column(Message("search.dropped.column"))),
+        columns=(Column(Message("search.arms.arm")), *COLUMNS, Column(Message("search.dropped.why"))),
         rows=tuple(rows),
         caption=Message("search.dropped.caption", {"level": 100 * study.options.confidence}),
     )
@@ -117,12 +117,6 @@ def _again(study: StoredStudy) -> tuple[Table, ...]:
     return (table,)
 
 
-def _words(found: Standing, i: int, lr: float, fallen: int, last: int) -> str:
-    seeds = int(found.counts[i])
-    why = f"✗ {fallen}/{seeds}" if fallen else f"+{found.low[i]:.2g} … {found.high[i]:.2g}, {seeds}"
-    return f"{lr:.3g} ({why}, #{last})".replace(" ", "\u00a0")
-
-
 def _behind(found: Standing, i: int) -> Cell:
     if i == found.optimum.index or not np.isfinite(found.low[i]):
         return None
@@ -138,6 +132,12 @@ def _verdict(found: Standing, i: int, diverged: int) -> Message:
     if found.low[i] > 0:
         return Message("search.spent.kept" if found.window[i] else "search.spent.dropped")
     return Message("search.spent.alike")
+
+
+def _why(found: Standing, i: int, diverged: int) -> Message:
+    if diverged:
+        return Message("search.dropped.diverged", {"count": diverged, "seeds": int(found.counts[i])})
+    return Message("search.dropped.worse" if found.low[i] > 0 else "search.dropped.budget")
 
 
 def _last_rounds(study: StoredStudy, own: Searched) -> dict[float, int]:
