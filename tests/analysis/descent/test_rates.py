@@ -58,6 +58,23 @@ def test_measured_rates_are_those_of_theory(method, beta, share):
     assert (found.value > 1) == (share > 1)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_no_rate_is_missed_by_phases_that_drift_slowly(seed):
+    """Oscillations of periods near whole numbers of steps: a rate within 6 %, or the answer that the curve is bent."""
+    draw, t = np.random.default_rng(seed), np.arange(600.0)
+    measured = 0
+    for _ in range(300):
+        rho, period = 1 - 10 ** draw.uniform(-3.7, -2.5), draw.integers(2, 12) + draw.normal() * 0.02
+        losses = rho ** (2 * t) * (1 + np.cos(2 * np.pi * t / period + draw.uniform(0, 2 * np.pi)))
+        found = fit_rate(losses, 0.0)
+        if isinstance(found, Rate):
+            measured += 1
+            assert np.log(found.value) == pytest.approx(np.log(rho), rel=0.06), (rho, period)
+        else:
+            assert found.key == "descent.rate.bent"
+    assert measured > 50
+
+
 def test_the_double_root_of_the_heavy_ball_approaches_its_rate_from_above():
     best = best_heavy_ball(0.1, 10.0)
     found = fit_rate(descend(Method.HEAVY_BALL, best.lr, best.momentum, 400), 0.0)

@@ -25,8 +25,9 @@ FEWEST = 12
 """Steps of the fitted stretch, so that a piece has three: runs far beyond the edge last no longer."""
 
 BEND = 0.1
-"""Relative spread of the pieces' slopes above which the curve is not straight. The heavy ball at its optimum bends by 1/t
-for ever, which after a hundred steps is half of this; a curve that ends on a noise floor is far above."""
+"""Relative spread of the pieces' slopes above which the curve is not straight, and twice the share by which means may fall
+faster or slower than their envelope. The heavy ball at its optimum bends by 1/t for ever, which after a hundred steps is half
+of this; a curve that ends on a noise floor is far above."""
 
 
 STILL = 0.1
@@ -66,6 +67,9 @@ def fit_rate(losses: Array, minimum: float) -> Rate | Message:
     that of the slopes of the four quarters of the stretch, which is a measure of straightness, no sampling interval:
     full-batch descent has no chance in it.
 
+    Steps meet an oscillation whose period is almost a whole number of them at phases that drift slowly, so that the envelope
+    can be straight and yet of another slope. Means over many steps hold all phases alike, and have to fall as fast.
+
     Args:
         losses: L before each step, (T,).
         minimum: L*.
@@ -81,14 +85,15 @@ def fit_rate(losses: Array, minimum: float) -> Rate | Message:
         >>> fit_rate(losses[:20], 1.0).key
         'descent.rate.short'
     """
-    envelope = _envelope((losses - minimum)[np.isfinite(losses)], ROUNDING * abs(minimum))
+    gaps = (losses - minimum)[np.isfinite(losses)]
+    envelope = _envelope(gaps, ROUNDING * abs(minimum))
     usable, start = len(envelope), len(envelope) // 2
     if usable - start < FEWEST:
         return Message("descent.rate.short", {"steps": usable, "needed": 2 * FEWEST})
     envelope = np.log(envelope[start:])
     slopes = [_slope(piece) for piece in np.array_split(envelope, PIECES)]
     slope = _slope(envelope)
-    spread = (max(slopes) - min(slopes)) / max(abs(slope), 1e-300)
+    spread = max(max(slopes) - min(slopes), 2 * abs(_drift(gaps[start:usable], slope))) / max(abs(slope), 1e-300)
     if not spread <= BEND:
         return Message("descent.rate.bent", {"spread": 100 * spread, "most": 100 * BEND})
     low, high = min(*slopes, slope), max(*slopes, slope)
@@ -141,6 +146,17 @@ def _envelope(gaps: Array, level: float) -> Array:
     still = peaks[peaks >= len(gaps) // 2]
     stop = still[-1] + 1 if len(still) > 1 else len(gaps)
     return np.maximum.accumulate(gaps[:stop][::-1])[::-1]
+
+
+def _drift(gaps: Array, slope: float) -> float:
+    """By how much another slope the means over either half of a stretch have than its envelope.
+
+    The weights are a Hann window's, so that it does not matter at which phase of an oscillation a half begins and ends.
+    """
+    half = len(gaps) // 2
+    level = gaps * np.exp(-slope * np.arange(len(gaps)))
+    first, second = (float(np.hanning(half + 2)[1:-1] @ part) for part in (level[:half], level[-half:]))
+    return math.log(max(second, 1e-300) / max(first, 1e-300)) / (len(gaps) - half)
 
 
 def _slope(values: Array) -> float:
