@@ -17,7 +17,7 @@ from etude.core.trace import Array
 
 _PLAIN = 2.5
 """Standard deviations of noise that a fall must exceed: in 99 of 100 simulated ramps of pure noise the lowest of eighty running
-medians stayed below 2.4. On the tuning problems of the scoreboard the best learning rate lay 0.4 to 1.6 decades below the
+medians stays below 2.5. On the tuning problems of the scoreboard the best learning rate lay 0.4 to 1.6 decades below the
 ramp's divergence."""
 
 _QUIET = 10
