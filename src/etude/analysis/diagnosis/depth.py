@@ -11,14 +11,16 @@ from etude.core.message import Message
 STEEP = 0.15
 DECADES = 2.0
 TIMES_CHANCE = 6.0
+"""A linear model that is drawn at random comes to three by chance; an output layer that is too large, to fifteen and more."""
 SYMMETRIC = 0.999
 
 
 def vanishing(e: Evidence) -> Diagnosis | None:
     """D12. Gradients of pre-activations shrink on their way back, by more than two powers of ten over the depth.
 
-    Looked at is the first evaluation: the slope of log₁₀ RMS(δ) per layer must be above 0.15, its interval above 0, and slope
-    times depth above 2. Weight gradients would not do: shrinking signals and shrinking δ cancel in them.
+    Looked at is the first evaluation: the slope of log₁₀ RMS(δ) per layer must be above 0.15, its interval above 0, slope
+    times depth above 2, and more than 7 % of the loss must be left in the end. Weight gradients would not do: shrinking signals
+    and shrinking δ cancel in them.
     """
     slope, layers = _first(e, "delta_slope"), len(e.family("delta_rms"))
     error = _first(e, "delta_slope_error")

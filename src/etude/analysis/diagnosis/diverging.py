@@ -15,6 +15,7 @@ WIDTH = 10
 RESOLVED = 6.0
 FACTOR = 1 / 3
 JUMPED, NEAR = 1.5, 4 * WIDTH
+"""How much higher than at the step before η must be, and within how many steps of where a breakdown was dated."""
 
 
 def diverging(e: Evidence) -> Diagnosis | None:
@@ -23,7 +24,7 @@ def diverging(e: Evidence) -> Diagnosis | None:
     .. math:: L_T - L_\mathrm{min} \ge \tfrac12 (L_0 - L_\mathrm{min})
 
     with medians of ten steps each; a fifth must also be six standard errors of such a median. It began where the last of them
-    within a tenth of L₀ − L_min above the lowest ends.
+    within a tenth of L₀ − L_min above the lowest ends. Where η had jumped up near that step, the remedy is the η before.
     """
     if e.start is None or len(e.loss) < 2 * WIDTH:
         return None

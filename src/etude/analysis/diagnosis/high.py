@@ -25,6 +25,7 @@ ROSE = 1.2
 RESOLVED = 5.0
 LATE, RISEN = 0.6, 0.25
 STALLED, FAR_WALL, SWINGS = 0.1, 1.5, 0.15
+"""Good runs at the upper end of their basin stall and overshoot, too: with q up to 1.3 where much of the loss is left."""
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
@@ -34,9 +35,10 @@ def too_high(e: Evidence) -> Diagnosis | None:
     seen to be too long: the loss had been beyond 1.2 L₀ and five standard errors, units died, or fresh gradients point
     against the last update (t < −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the
     units of a layer died while training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three
-    fifths of the descent came on the last two thirds of the way, after large updates that overshot. *Overshooting*: a fifth
-    of the loss is left and falls no more (G < 0.1), fresh gradients point against the last update, and the median update
-    ratio is above 0.01.
+    fifths of the descent came on the last two thirds of the way, after large updates that overshot and losses that rose by a
+    quarter of it. *Overshooting*: a fifth of the loss is left, fresh gradients point against the last update, the median
+    update ratio is above 0.01; and the evaluated loss has risen by a quarter of its descent in all, or falls no more (G < 0.1)
+    and either line probes end far up the other wall (q > 1.5) or late rises add up to 0.15 of the descent.
     """
     if e.start is None or len(e.loss) == 0 or e.born_dead:
         return None
@@ -44,7 +46,7 @@ def too_high(e: Evidence) -> Diagnosis | None:
         found = look(e)
         if found is not None:
             symptom, began, confidence = found
-            factor = 0.1 if confidence is not Confidence.POSSIBLE and not symptom.key.endswith("overshooting") else 0.3
+            factor = 0.3 if confidence is Confidence.POSSIBLE or symptom.key.endswith("swung") else 0.1
             return Diagnosis(
                 fault=Fault.TOO_HIGH,
                 symptom=symptom,

@@ -51,8 +51,9 @@ def imbalance(e: Evidence) -> Diagnosis | None:
 
     .. math:: r_l = \mathrm{median}_t \frac{\lVert \Delta w_l \rVert}{\lVert w_l \rVert}
 
-    over the plateau. Vectors (biases, scales of a normalization) begin at zero or one and are left out: where a depth profile
-    names the layers their weights are taken, else whatever is not called a bias.
+    over the plateau; of two weights the slower one's, where 45 times lie between them. Vectors (biases, scales of a
+    normalization) begin at zero or one and are left out: where a depth profile names the layers their weights are taken, else
+    whatever is not called a bias.
     """
     ratios = {
         name: float(np.nanmedian(ratio[e.plateau[: len(ratio)]]))

@@ -17,16 +17,17 @@ STILL_COMING = 0.17
 NO_CURVATURE = 0.1
 SMALL_RATIO = 1e-3
 LITTLE = 0.2
-FAR = 0.4
-FAR_LEFT = 0.2
+FAR, FAR_LEFT = 0.4, 0.2
 AGAINST = -2.0
 FELT = 1.0
 ROSE = 0.1
 LITTLE_LEFT = 0.1
+"""Share of the loss. A run that has less left than this is at most so far behind the best, and may well be among the good."""
 FORK_RATIO, FORK_RESOLVED = 1.4, 1.2
 """How much further the copy at 3η must come in a fork test, and what its interval must exclude. Good runs of the development
 tasks that had not finished reached 1.4, never with an interval above 1.1; runs that were too low began at 1.5."""
 HELD_OUT_RESOLVED = 0.5
+"""What the interval on held-out data must exclude. On noisy labels it reaches from below zero to two."""
 BEST_Q = 0.5
 
 
@@ -35,11 +36,15 @@ def too_low(e: Evidence) -> Diagnosis | None:
 
     Two things must come together. *The way was too short*: more than 7 % of the loss is left and it still fell, G > 0.17 with
     G the share of the descent that came on the last two thirds of τ = Σ η. *The steps could have been longer*: in the first
-    third of the plateau fresh gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12), or q =
-    −2c/b < 0.1 where there are line probes. A run that has hardly descended at all needs only the second, seen anywhere on
-    the plateau; tiny updates that overshoot nothing then make it possible, and so does G > 0.5 with a fifth of the loss left.
-    A fork test overrules all of that: the copy at 3η must come 1.4 times as far with an interval above 1.2, and where that
-    interval ends below 1.2 the learning rate is not too low.
+    third of the plateau fresh gradients agree with the update before them (t > 5 by batch means, mean cosine > 0.12) and line
+    probes do not contradict (q = −2c/b ≤ ½), or q < 0.1 with its interval. Where less than a tenth of the loss is left, both
+    must say so. A run that has hardly descended at all needs only the second, seen anywhere on the plateau; tiny updates that
+    overshoot nothing then make it possible, and so does G > 0.4 with a fifth of the loss left, q ≤ 1 and a loss that never
+    rose much.
+
+    A fork test takes the place of the second: the copy at 3η must come 1.4 times as far with an interval above 1.2, and 1.2
+    times as far on held-out data with an interval above ½; what is learned by heart does not count. Where either interval
+    ends below 1.2 the learning rate is not too low.
     """
     fork = gain_of_fork(e.run.fork)
     held_out = None if e.run.fork is None else gain_of_fork(e.run.fork.on_held_out)

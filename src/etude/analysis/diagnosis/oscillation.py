@@ -19,7 +19,8 @@ STALLED, CRAWLS = 0.1, 0.2
 def oscillation(e: Evidence) -> Diagnosis | None:
     """D5. Successive gradients point against each other (mean cosine below −0.3), and that does not help.
 
-    That is: much of the loss is left, and it falls no more (G < 0.1) or a fork test found a lower learning rate to be better.
+    That is: much of the loss is left, and it falls no more (G < 0.1; < 0.2 where every step takes the last one back, mean
+    cosine below −0.9) or a fork test found a lower learning rate to be better.
     """
     turns = _turns(e)
     if turns is None or turns.interval()[1] > BACK_AND_FORTH or not e.suffers:
@@ -44,7 +45,7 @@ def oscillation(e: Evidence) -> Diagnosis | None:
 
 
 def edge(e: Evidence) -> Diagnosis | None:
-    r"""D4, information. η·λ_max is within a tenth of its limit, or beyond, and the loss falls all the same.
+    r"""D4, information. η·λ_max is within a tenth of its limit, or beyond, and the loss falls, or has fallen, all the same.
 
     The limit is 2 for plain gradient descent, 2(1 + β) with heavy-ball momentum β. Full-batch training settles there by
     itself; it is no fault, and η should not be raised.

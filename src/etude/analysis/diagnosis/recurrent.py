@@ -17,7 +17,8 @@ def time_explosion(e: Evidence) -> Diagnosis | None:
     """D19. At the first evaluation ‖∂L/∂h_t‖ grows on its way back by more than 10^0.05 per time step, and training suffers.
 
     It suffers where gradient norms have a heavy tail, the 99th percentile above five times the median, or where half of the
-    loss is left. Later evaluations do not count: a network may have saturated its way out of the explosion.
+    loss is left. Later evaluations do not count: a network may have saturated its way out of the explosion. The remedy undoes
+    the growth at the initialization and clips at the median norm.
     """
     slopes, errors, norms = (
         e.point("hidden_gradient/slope"),

@@ -63,7 +63,8 @@ def no_warmup(e: Evidence) -> Diagnosis | None:
     r"""D10. An adaptive rule begins at full speed with its longest updates, the loss rises above L₀, and the run suffers.
 
     In the first 2/(1 − β₂) steps, at most a fifth of the run: no warm-up, a median of ten losses above 1.1 L₀, and update
-    ratios whose first twenty have a median three times that of the second half of the run.
+    ratios whose first twenty have a median three times that of the second half of the run. Where fresh gradients point
+    against the updates on the last two thirds of the plateau (t < −3) the learning rate is too high from end to end.
     """
     ratio = e.step("update_ratio")
     if not e.adaptive or ratio is None or e.start is None or e.lr is None or e.steps < 60 or not e.suffers:
@@ -99,8 +100,8 @@ def no_warmup(e: Evidence) -> Diagnosis | None:
 def long_warmup(e: Evidence) -> Diagnosis | None:
     """D11. The learning rate rises for more than 30 % of the horizon, and over the first half of that the steps were too short.
 
-    Too short: fresh gradients agree with the last update, t > 5 and mean cosine > 0.12. The warm-up should end where they
-    cease to.
+    Too short: fresh gradients agree with the last update, t > 5 and mean cosine > 0.12; or all in all the run is too low by
+    D1. The warm-up should end where gradients cease to agree.
     """
     horizon = e.run.horizon or e.steps
     alignment = e.step("alignment")
@@ -138,7 +139,8 @@ def long_warmup(e: Evidence) -> Diagnosis | None:
 def decayed_early(e: Evidence) -> Diagnosis | None:
     """D7. The learning rate was below a tenth of its peak before 40 % of the horizon, while the loss was still falling.
 
-    After that point it never rises again, fresh gradients agree with the last update (t > 5, mean cosine > 0.12).
+    After that point it never rises again, and fresh gradients agree with the last update (t > 5, mean cosine > 0.12) or the
+    whole run is too low by D1.
     """
     horizon = e.run.horizon or e.steps
     alignment = e.step("alignment")

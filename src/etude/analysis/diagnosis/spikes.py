@@ -24,7 +24,8 @@ def spikes(e: Evidence) -> Diagnosis | None:
 
     against the last 128 clean steps. Steps at which the learning rate rises (warm-up, restart) and those that follow within
     20 are not judged, steps of which there is no number are gaps and no spikes, and a run whose loss is not finite at its end
-    has another fault.
+    has another fault. Where every step sees all the data, none can have data that stand out. The limit that the remedy names
+    is the 95th percentile of the norms before the first spike, if there are fifty.
     """
     column = e.step("gradient_norm")
     name = "gradient_norm" if column is not None else "loss"
