@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="replicates of the sweeps")
     parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults")
     parser.add_argument("--remedies", type=int, default=1, help="replicates whose remedies are followed")
-    parser.add_argument("--worlds", help="only these of the half; own: faults that need a network of their own")
+    parser.add_argument(
+        "--worlds", help="only these of the half, by name, or: cheap, dear, own (faults on networks of their own)"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--keep", type=Path, help="folder for trained runs; those that it has already are not trained again"
@@ -102,7 +104,7 @@ def _nth(plan: Family, i: int) -> Case:
 
 
 def _plans(half: Half, chosen: Sequence[str] | None) -> dict[str, Family]:
-    here = [world for world in worlds(half) if chosen is None or world.name in chosen]
+    here = [world for world in worlds(half) if world.among(chosen)]
     plans: dict[str, Family] = {f"planted-{world.name}": partial(planted, world) for world in here}
     if chosen is None or "own" in chosen:
         plans |= {f"own-{half}-{i}": family for i, family in enumerate(families(half))}
@@ -111,7 +113,7 @@ def _plans(half: Half, chosen: Sequence[str] | None) -> dict[str, Family]:
 
 def jobs_of(half: Half, seeds: int, plants: int, treated: int, chosen: Sequence[str] | None = None) -> list[Job]:
     """Everything to be run, seed by seed: sweeps, and planted faults world by world."""
-    here = [world for world in worlds(half) if chosen is None or world.name in chosen]
+    here = [world for world in worlds(half) if world.among(chosen)]
     plans = _plans(half, chosen)
     jobs: list[Job] = []
     for seed in range(max(seeds, plants)):

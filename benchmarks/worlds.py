@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeAlias, final
@@ -46,12 +46,20 @@ class World:
     lowest: float
     good: float
 
-    def lrs(self, seed: int) -> list[float]:
-        """Learning rates of the sweep; every second one, the others at the next seed, where each lane costs a whole run."""
+    @property
+    def dear(self) -> bool:
+        """Whether every lane costs as much as a run of its own."""
         task = self.make()
-        dear = explicit_gradients(task.init(0), task) is None
+        return explicit_gradients(task.init(0), task) is None
+
+    def lrs(self, seed: int) -> list[float]:
+        """Learning rates of the sweep; where they are dear every second one, and the others at the next seed."""
         rates = [float(f"{self.lowest * HALF_DECADE**i:.4g}") for i in range(13)]
-        return rates[seed % 2 :: 2] if dear else rates
+        return rates[seed % 2 :: 2] if self.dear else rates
+
+    def among(self, chosen: Sequence[str] | None) -> bool:
+        """Whether it is chosen: by name, as one of the ``dear`` or of the ``cheap`` ones, or with all."""
+        return chosen is None or self.name in chosen or ("dear" if self.dear else "cheap") in chosen
 
 
 def _on(name: str, make: Callable[[], Task], rule: Rule, shape: tuple[int, int], lrs: tuple[float, float]) -> World:
