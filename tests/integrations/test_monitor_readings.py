@@ -14,7 +14,7 @@ from etude.analysis.diagnosis.evidence import Evidence
 from etude.analysis.diagnosis.verdict import Confidence, Fault
 from etude.core.errors import SpecError
 from etude.integrations.monitor import Monitor
-from etude.integrations.monitor.pace import CREDIT_SECONDS, Cadence
+from etude.integrations.monitor.cadence import CREDIT_SECONDS, Cadence
 from etude.report.catalogue import say
 from etude.storage.recording import read_recording
 from etude.studies.diagnosis.answer import Diagnosed

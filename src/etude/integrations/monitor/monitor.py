@@ -51,8 +51,8 @@ class Monitor:
 
     The training is not changed by a bit: the monitor reads through hooks that torch calls, writes into no tensor of the
     training, and draws no random number. All cadences adapt so that the monitor takes at most ``budget`` of the time, and half
-    a second in all beyond that; on a GPU that is the time of the Python process, which also queues the kernels. Inside of
-    compiled models nothing is read.
+    a second in all beyond that; on a GPU that is the time of the Python process, which also queues the kernels. Where
+    compiled code runs in the training, nothing inside is read.
 
     The gradient is read as the optimizer gets it, so after clipping; what ``clip_grad_norm_`` returns, given to ``step``, or a
     call of ``gradients()`` before clipping, tells of the one before. Several updates between two calls (of a critic, say) are

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -11,59 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from etude.integrations.monitor.clock import Clock
-from etude.integrations.monitor.tensors import Number, lengths, own_parts, products, scalar
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Look:
-    """One update, looked at closely; lengths of the parameters that have a gradient, on their device.
-
-    Attributes:
-        params: Those parameters (N).
-        gradients: Lengths of their gradients as the optimizer got them (N,).
-        weights: Lengths of the weights before the update (N,).
-        updates: Lengths of w_{t+1} − w_t (N,).
-        unclipped: Lengths of the gradients where ``read_gradients`` was called (N,), or ``None``.
-    """
-
-    params: tuple[Tensor, ...]
-    gradients: Tensor
-    weights: Tensor
-    updates: Tensor
-    unclipped: Tensor | None
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Update:
-    """An update factor · tensors; the factor is one number per tensor (N,), or one for all."""
-
-    params: tuple[Tensor, ...]
-    tensors: list[Tensor]
-    factor: Tensor | float
-
-    @cached_property
-    def lengths(self) -> Tensor:
-        """Length of the update of each parameter (N,)."""
-        factor = self.factor.abs() if isinstance(self.factor, Tensor) else abs(self.factor)
-        return lengths(self.tensors) * factor
-
-    def by_parameter(self) -> dict[Tensor, Tensor]:
-        """The update w_{t+1} − w_t of each parameter."""
-        factor = self.factor
-        factors = list(factor.unbind()) if isinstance(factor, Tensor) else [torch.tensor(factor)] * len(self.params)
-        return {p: t.detach() * f for p, t, f in zip(self.params, self.tensors, factors, strict=True)}
-
-    def alignment(self) -> Tensor | None:
-        """Cosine of the present gradient and minus this update."""
-        grads = [p.grad for p in self.params]
-        if any(g is None for g in grads):
-            return None
-        given = [g for g in grads if g is not None]
-        along = -(products(given, self.tensors) * self.factor).sum()
-        cosine: Tensor = along / torch.linalg.vector_norm(lengths(given)) / torch.linalg.vector_norm(self.lengths)
-        return cosine
+from etude.integrations.monitor.tensors import Number, lengths, own_parts, scalar
+from etude.integrations.monitor.update import Look, Update
 
 
 @final
@@ -104,8 +51,8 @@ class OptimizerWatch:
         self._weights: tuple[tuple[Tensor, ...], Tensor] | None = None
         self._gradients: Tensor | None = None
         self._unclipped: Tensor | None = None
-        self._last: _Update | None = None
-        self._pending: _Update | None = None
+        self._last: Update | None = None
+        self._pending: Update | None = None
         self._buffers: dict[Tensor, Tensor] = {}
         self._others: dict[Tensor, Tensor] = {}
         self._copies: list[Tensor] | None = None
@@ -227,16 +174,16 @@ class OptimizerWatch:
         self.look = Look(params, gradients, weights, update.lengths, self._unclipped)
         self._last = update
 
-    def _update(self, params: tuple[Tensor, ...]) -> _Update:
+    def _update(self, params: tuple[Tensor, ...]) -> Update:
         """The update just made: exactly from the optimizer's state, or as the difference from the weights before."""
         state = self.optimizer.state
         if self._copies is None:
             lrs = {p: float(group["lr"]) for group in self.optimizer.param_groups for p in group["params"]}
             factors = torch.tensor([-lrs[p] for p in params], device=params[0].device)
-            return _Update(params, [state[p]["momentum_buffer"] for p in params], factors)
+            return Update(params, [state[p]["momentum_buffer"] for p in params], factors)
         # before − after, in place; the factor turns it round
         torch._foreach_sub_(own_parts(self._copies), own_parts(params))
-        return _Update(params, self._copies, -1.0)
+        return Update(params, self._copies, -1.0)
 
     def _moves_along_a_buffer(self) -> bool:
         """Whether an update is −η times the momentum buffer, whatever the buffer is made of: plain SGD with momentum."""

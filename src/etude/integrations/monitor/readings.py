@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from etude.integrations.monitor.cadence import Cadence
 from etude.integrations.monitor.clock import Clock
 from etude.integrations.monitor.compiled import Lookout, may_run_compiled
 from etude.integrations.monitor.inside import AROUND, EXAMPLES, Inside, unwrapped
-from etude.integrations.monitor.pace import Cadence
 from etude.integrations.monitor.probe import LINE, SHARP, Probe
 from etude.integrations.monitor.rows import Numbers
 from etude.integrations.monitor.tensors import Number, lengths

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from etude.core.trace import Array
-from etude.integrations.monitor.optimizer import Look
 from etude.integrations.monitor.tensors import Number
+from etude.integrations.monitor.update import Look
 
 Numbers = dict[str, float]
 """Numbers by the names of their columns."""

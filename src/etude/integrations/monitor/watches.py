@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from etude.integrations.monitor.clock import Clock
-from etude.integrations.monitor.optimizer import Look, OptimizerWatch
+from etude.integrations.monitor.optimizer import OptimizerWatch
 from etude.integrations.monitor.tensors import Number
+from etude.integrations.monitor.update import Look
 
 
 @final
