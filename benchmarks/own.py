@@ -42,7 +42,7 @@ def families(half: Half) -> list[Family]:
         return [
             partial(_vanishing, base, 16, "gelu", 0.05),
             partial(_badly_begun, base, (80,) * 4, (0.008, 1.0, -10.0), 0.05),
-            partial(_saturated, base, (100, 100), 30.0, 0.03),
+            partial(_saturated, base, (100,) * 3, 30.0, 0.03),
             partial(
                 _in_time, Recurrent("clothing", partial(pixels, partial(RowRNN, 1, 24, 10)), look, 50, 200, 2.5, 0.03)
             ),
