@@ -11,52 +11,31 @@ from etude.core.controller import Controller
 from etude.core.errors import SpecError
 from etude.core.rule import Rule
 from etude.studies.notation import read_record
+from etude.training import rules
 from etude.training.controllers import Hypergradient, Plateau, Polyak
-from etude.training.rules import (
-    LAMB,
-    LARS,
-    SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    AMSGrad,
-    DAdaptAdam,
-    DoG,
-    Lion,
-    Muon,
-    NAdam,
-    Prodigy,
-    RAdam,
-    RMSprop,
-    ScheduleFreeAdamW,
-    ScheduleFreeSGD,
-)
 
 RULES: Mapping[str, type] = MappingProxyType(
     {
-        "sgd": SGD,
-        "adagrad": Adagrad,
-        "adadelta": Adadelta,
-        "rmsprop": RMSprop,
-        "adam": Adam,
-        "amsgrad": AMSGrad,
-        "adamw": AdamW,
-        "adamax": Adamax,
-        "nadam": NAdam,
-        "radam": RAdam,
-        "lion": Lion,
-        "adafactor": Adafactor,
-        "lars": LARS,
-        "lamb": LAMB,
-        "muon": Muon,
-        "schedule-free-sgd": ScheduleFreeSGD,
-        "schedule-free-adamw": ScheduleFreeAdamW,
-        "prodigy": Prodigy,
-        "dadapt-adam": DAdaptAdam,
-        "dog": DoG,
+        "sgd": rules.SGD,
+        "adagrad": rules.Adagrad,
+        "adadelta": rules.Adadelta,
+        "rmsprop": rules.RMSprop,
+        "adam": rules.Adam,
+        "amsgrad": rules.AMSGrad,
+        "adamw": rules.AdamW,
+        "adamax": rules.Adamax,
+        "nadam": rules.NAdam,
+        "radam": rules.RAdam,
+        "lion": rules.Lion,
+        "adafactor": rules.Adafactor,
+        "lars": rules.LARS,
+        "lamb": rules.LAMB,
+        "muon": rules.Muon,
+        "schedule-free-sgd": rules.ScheduleFreeSGD,
+        "schedule-free-adamw": rules.ScheduleFreeAdamW,
+        "prodigy": rules.Prodigy,
+        "dadapt-adam": rules.DAdaptAdam,
+        "dog": rules.DoG,
     }
 )
 

@@ -7,25 +7,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, final
 
 from etude.core.rule import WHOLE, JointRule, State, UpdateRule
-from etude.training.rules import (
-    LAMB,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    AMSGrad,
-    DAdaptAdam,
-    DoG,
-    Lion,
-    Muon,
-    NAdam,
-    Prodigy,
-    RAdam,
-    RMSprop,
-    ScheduleFreeAdamW,
-)
+from etude.training import rules
 from etude.training.rules.joint import Blocks, PerTensor
 from etude.training.rules.lanewise import spread
 
@@ -70,7 +52,7 @@ def effective_rates(rule: JointRule, state: dict[str, State], rates: Params, mad
         >>> import torch
         >>> from etude.training.rules.joint import joint
         >>> state = {"w": {"first": torch.tensor([[0.1]]), "second": torch.tensor([[0.004]])}}
-        >>> effective_rates(joint(Adam()), state, {"w": torch.tensor([[0.1]])}, made=1)["w"].rate
+        >>> effective_rates(joint(rules.Adam()), state, {"w": torch.tensor([[0.1]])}, made=1)["w"].rate
         tensor([[0.0500]])
     """
     if isinstance(rule, Blocks):
@@ -90,37 +72,37 @@ def _of_blocks(rule: Blocks, state: dict[str, State], rates: Params, made: int) 
 
 def _of_one(rule: UpdateRule, state: State, lr: Tensor, made: int) -> Effective:  # noqa: C901 - a table of rules
     match rule:
-        case Adam() | AdamW() | AMSGrad() | NAdam() | LAMB():
-            root = _root(state["largest" if isinstance(rule, AMSGrad) else "second"], rule.beta2, made)
+        case rules.Adam() | rules.AdamW() | rules.AMSGrad() | rules.NAdam() | rules.LAMB():
+            root = _root(state["largest" if isinstance(rule, rules.AMSGrad) else "second"], rule.beta2, made)
             return Effective(lr / (root + rule.eps), _first(state, rule.beta1, made), root)
-        case ScheduleFreeAdamW():
+        case rules.ScheduleFreeAdamW():
             root = _root(state["second"], rule.beta2, made)
             return Effective(lr / (root + rule.eps), None, root)
-        case RAdam():
+        case rules.RAdam():
             root, factor = _root(state["second"], rule.beta2, made), rule.rectification(made - 1)
             eps = rule.eps / sqrt(1 - rule.beta2**made)
             return Effective(
                 lr if factor is None else lr * factor / (root + eps), _first(state, rule.beta1, made), root
             )
-        case Adamax():
+        case rules.Adamax():
             return Effective(lr / state["largest"], _first(state, rule.beta1, made), state["largest"])
-        case RMSprop():
+        case rules.RMSprop():
             second = state["second"]
             root = (
                 second.addcmul(state["mean"], state["mean"], value=-1).clamp(min=0) if rule.centered else second
             ).sqrt()
             return Effective(lr / (root + rule.eps), None, root)
-        case Adagrad():
+        case rules.Adagrad():
             root = state["sum"].sqrt()
             return Effective(lr / (root + rule.eps), None, root)
-        case Adadelta():
+        case rules.Adadelta():
             travel = (state["travel"] + rule.eps).sqrt()
             return Effective(lr * travel / (state["second"] + rule.eps).sqrt(), None, state["second"].sqrt())
-        case Adafactor():
+        case rules.Adafactor():
             return _of_adafactor(rule, state, lr, made)
-        case Muon() if "second" in state:
+        case rules.Muon() if "second" in state:
             return _of_one(rule.rest, state, lr, made)
-        case Lion() | Muon():
+        case rules.Lion() | rules.Muon():
             return Effective(lr, state["first"])
         case _:
             return Effective(lr)
@@ -128,19 +110,19 @@ def _of_one(rule: UpdateRule, state: State, lr: Tensor, made: int) -> Effective:
 
 def _of_whole(rule: JointRule, state: State, whole: State, lr: Tensor, made: int) -> Effective:
     match rule:
-        case DoG():
+        case rules.DoG():
             return Effective(lr * spread(whole["distance"] / whole["gradients"].sqrt(), lr))
-        case Prodigy():
+        case rules.Prodigy():
             d, root = spread(whole["d"], lr), state["second"].sqrt() / spread(whole["d"], lr)
             return Effective(lr * d * _correction(rule, made) / (root + rule.eps), state["first"] / d, root)
-        case DAdaptAdam():
+        case rules.DAdaptAdam():
             d, root = spread(whole["d"], lr), state["second"].sqrt()
             return Effective(lr * d * _correction(rule, made) / (root + rule.eps), None, root)
         case _:
             return Effective(lr)
 
 
-def _of_adafactor(rule: Adafactor, state: State, lr: Tensor, made: int) -> Effective:
+def _of_adafactor(rule: rules.Adafactor, state: State, lr: Tensor, made: int) -> Effective:
     import torch
 
     eps = torch.finfo(lr.dtype).eps if rule.eps1 is None else rule.eps1
@@ -160,7 +142,7 @@ def _root(second: Tensor, beta2: float, made: int) -> Tensor:
     return (second / (1 - beta2**made)).sqrt()
 
 
-def _correction(rule: Prodigy | DAdaptAdam, made: int) -> float:
+def _correction(rule: rules.Prodigy | rules.DAdaptAdam, made: int) -> float:
     return sqrt(1 - rule.beta2**made) / (1 - rule.beta1**made) if rule.bias_correction else 1.0
 
 

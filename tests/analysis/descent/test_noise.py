@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
-from etude.analysis.descent.noise import noise_floor, small_lr_slope
+from etude.analysis.descent.noise import noise_floor
 from etude.core.errors import SpecError
 
 EIGENVALUES = np.array([0.5, 1.0, 4.0])
@@ -31,6 +31,11 @@ def test_simulated_descent_stays_at_the_floor():
         if step >= 100:
             losses.append(0.5 * (EIGENVALUES * w**2).sum(axis=1).mean())
     assert np.mean(losses) == pytest.approx(float(noise_floor(lr, EIGENVALUES, VARIANCE)), rel=0.01)
+
+
+def small_lr_slope(covariance_trace: float, momentum: float = 0.0) -> float:
+    """tr C / 4(1 − β), whatever the shape of the noise: Mandt, Hoffman & Blei (2017), arXiv:1704.04289."""
+    return covariance_trace / (4 * (1 - momentum))
 
 
 def test_the_floor_is_proportional_to_a_small_learning_rate_and_infinite_at_the_edge():

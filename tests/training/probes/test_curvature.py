@@ -14,7 +14,7 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 
 from etude.tasks.models import mlp
-from etude.training.probes.curvature import adam_preconditioner, line_probe, model_sharpness
+from etude.training.probes.curvature import line_probe, model_sharpness
 
 Weights = dict[str, Tensor]
 
@@ -131,18 +131,6 @@ def test_preconditioned_sharpness_is_the_top_eigenvalue_of_the_scaled_dense_hess
     value, error = model_sharpness(model, loss, named)
     assert value == pytest.approx(expected, rel=2e-3)
     assert abs(value - expected) <= error + 1e-9
-
-
-def test_the_preconditioner_is_the_one_that_torch_divides_by() -> None:
-    w = torch.randn(6, dtype=torch.float64, requires_grad=True)
-    adam = torch.optim.Adam([w], lr=0.01, betas=(0.8, 0.99), eps=1e-3)
-    for _ in range(5):
-        w.grad = torch.randn(6, dtype=torch.float64)
-        before = w.detach().clone()
-        adam.step()
-    state = adam.state[w]
-    P = adam_preconditioner(state["exp_avg_sq"], 5, 0.8, 0.99, 1e-3)
-    assert torch.allclose(w.detach() - before, -0.01 * state["exp_avg"] / P, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("share", "grows"), [(0.99, False), (1.01, True)])

@@ -56,25 +56,3 @@ def noise_floor(lr: Numbers, eigenvalues: Array, variance: Array, momentum: floa
     with np.errstate(divide="ignore"):
         terms = (1 + momentum) / (1 - momentum) * variance / (2 * room)
     return np.asarray(np.where(rates < limit, rates * terms.sum(axis=-1), np.inf))
-
-
-def small_lr_slope(covariance_trace: float, momentum: float = 0.0) -> float:
-    r"""Slope of the noise floor in η as η → 0, for any convex problem and any shape of the noise.
-
-    .. math:: \lim_{\eta\to 0} \frac{\bar L - L^*}{\eta} = \frac{\operatorname{tr} C}{4(1-\beta)}
-
-    The stationary covariance V obeys HV + VH = ηC/(1−β), of which the trace is 2 tr(HV) = η tr C/(1−β), and the loss is
-    ½ tr(HV).
-
-    Args:
-        covariance_trace: tr C, of the batch's gradient at the minimum.
-        momentum: β.
-
-    References:
-        Mandt, Hoffman & Blei (2017), Stochastic gradient descent as approximate Bayesian inference. arXiv:1704.04289.
-
-    Example:
-        >>> small_lr_slope(0.02)
-        0.005
-    """
-    return covariance_trace / (4 * (1 - momentum))

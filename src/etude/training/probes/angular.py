@@ -17,28 +17,6 @@ SHARE = 0.01
 because of the ε that normalization adds to the variance."""
 
 
-def angle(a: Tensor, b: Tensor) -> float:
-    r"""Angle between two tensors as vectors [radians], exact for small ones too.
-
-    .. math:: 2 \arctan \frac{\lVert \hat a - \hat b \rVert}{\lVert \hat a + \hat b \rVert}
-
-    The arc cosine of a float32 inner product sees no angle below 3e-4, which is where most updates are.
-
-    Returns:
-        0 … π; NaN where one of them is zero.
-
-    References:
-        Kahan (2006), How futile are mindless assessments of roundoff in floating-point computation?, §12.
-
-    Example:
-        >>> round(angle(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0])), 6)
-        0.785398
-    """
-    p, q = (t.detach().double().flatten() for t in (a, b))
-    p, q = p / p.norm(), q / q.norm()
-    return float(2 * torch.atan2((p - q).norm(), (p + q).norm()))
-
-
 def turns(w: Tensor, update: Tensor) -> Tensor:
     r"""Angles [radians] by which updates turn weights, lane by lane, exact for short updates in any precision.
 

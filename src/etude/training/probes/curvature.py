@@ -102,7 +102,7 @@ def model_sharpness(
     Args:
         module: The model, run in the mode it is in.
         loss: Computes the scalar loss; must be differentiable twice.
-        preconditioner: P > 0 by parameter name; of Adam, see ``adam_preconditioner``. ``None`` stands for ones.
+        preconditioner: P > 0 by parameter name; of Adam √v̂ + ε, see ``etude.training.effective``. ``None`` stands for ones.
 
     Returns:
         The eigenvalue and a bound on its error, as ``sharpness``.
@@ -124,25 +124,6 @@ def model_sharpness(
         used = {name: p for name, p in copies.items() if p.requires_grad}
         scale = None if preconditioner is None else [preconditioner[n].to(p).rsqrt() for n, p in used.items()]
         return sharpness(loss, list(used.values()), scale)
-
-
-def adam_preconditioner(second: Tensor, steps: int, beta1: float, beta2: float, eps: float) -> Tensor:
-    r"""The diagonal P of Adam after some steps, with both corrections for the moments' zero start.
-
-    .. math:: P_t = (1 - \beta_1^t) \left(\sqrt{v_t / (1 - \beta_2^t)} + \epsilon\right)
-
-    Args:
-        second: v_t, the second moment as the optimizer keeps it.
-        steps: t ≥ 1, updates made.
-        beta1: β₁.
-        beta2: β₂.
-        eps: ε.
-
-    Example:
-        >>> adam_preconditioner(torch.tensor([4.0]), 10**6, 0.9, 0.999, 1.0)
-        tensor([3.])
-    """
-    return (1 - beta1**steps) * ((second / (1 - beta2**steps)).sqrt() + eps)
 
 
 def _between(w: Tensor, after: Tensor, s: float) -> Tensor:
