@@ -96,7 +96,8 @@ class Table:
 class Section:
     """A heading, what there is to say, and the figures and tables that show it.
 
-    A table's first cell and a finding's question that equal a section's heading lead to it.
+    A table's first cell and a finding's question that equal a section's heading lead to it; a statement that stands among its
+    facts is not told again.
 
     Attributes:
         heading: Heading.
