@@ -240,6 +240,8 @@ def test_facts_that_a_csv_lacks_come_from_the_command_line(tmp_path, etude_says)
     assert code == 0
     flat = " ".join(out.split())
     assert "no column of steps without a gap" in flat
+    assert "Learning rate too low" in flat
+    assert "Estimate" not in flat  # it has no unit, so the sentence says it
     assert "lr = 0.1, rule = SGD, momentum = 0.9" in flat
     assert "Not known: --steps, --batch-size" in flat
 

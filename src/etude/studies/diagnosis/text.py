@@ -59,8 +59,9 @@ def _since(training: Observed, began: int, language: Language) -> str:
 
 def _lines(diagnosis: Diagnosis, language: Language) -> list[str]:
     lines = [say(diagnosis.symptom, language)]
-    if diagnosis.interval is not None and diagnosis.estimate is not None:
-        text = both(estimate(finding_of(diagnosis)))[language]
+    finding = finding_of(diagnosis)
+    if finding.interval is not None and finding.estimate is not None:
+        text = both(estimate(finding))[language]
         lines.append(_labelled(Message("monitor.label.estimate"), text, language))
     if diagnosis.remedy is not None:
         lines.append(_labelled(Message("monitor.label.remedy"), say(diagnosis.remedy.text, language), language))
