@@ -18,7 +18,7 @@ times, a net that is fine-tuned on 640 pictures, lost 10.6 to 10.9 %, because th
 examples by heart in many. Judged by validation loss after all of the planned steps, it lost 0.4 %."""
 
 FAR = 20
-"""Horizon relative to the runs' length: from 71 to 1420 steps is as far as carrying over was tested (`benchmarks/horizon.py`)."""
+"""Horizon relative to the runs' length: from 71 to 1420 steps is as far as ``benchmarks/horizon.py`` tests it."""
 
 
 def doubts(
