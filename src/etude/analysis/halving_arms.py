@@ -81,10 +81,10 @@ def halve_arms(sides: Mapping[str, Side], budget: int | None = None) -> dict[str
 
 
 def deciding(side: Side) -> NDArray[np.bool_]:
-    """(L,) learning rates on which an arm's answers rest, so that they need the seeds that all arms have.
+    """(L,) learning rates on which the comparison of an arm rests, so that they need the seeds that all arms have.
 
-    Those that may be the best, the neighbourhood that tells where it lies while that is not known to the precision, the ends
-    of the basin where it is sought, and those that the question names.
+    Those that may be the best, the neighbourhood that tells where it lies while that is not known to the precision, and those
+    that the question names.
 
     The comparison of arms judges each seed at the learning rate that the other seeds choose (``race.tuned``). Only learning
     rates that every seed has run can be chosen there. Those that are left out are resolved to be worse than the arm's best,
@@ -97,20 +97,29 @@ def deciding(side: Side) -> NDArray[np.bool_]:
         found |= own.alike
         if width(own.optimum) > aim.precision:
             found |= own.window
-        if aim.basin:
-            found |= bounds_basin(own, side.options)
     return found
 
 
 def raised(side: Side, target: int) -> Plan:
-    """What an arm lacks to have ``target`` seeds wherever its answers rest."""
+    """What an arm lacks to have ``target`` seeds where it is compared, and enough of them for its basin and its edge."""
     table, aim = side.table, side.aim
-    seeds = table.ran.sum(axis=1)
-    wanted = {float(lr): target for lr in table.lrs[deciding(side) & (seeds < target)]}
-    reasons = [_reason(aim, wanted, target)] if wanted else []
+    compared = deciding(side)
+    few = table.lrs[compared & (table.ran.sum(axis=1) < target)].tolist()
+    wanted: dict[float, int] = {}
     if aim.edge and target >= FEWEST_SEEDS:
-        wanted |= {lr: max(FEWEST_SEEDS, wanted.get(lr, 0)) for lr in around_edge(table, side.options)}
-    return lacking(table, wanted, reasons)
+        wanted |= dict.fromkeys(around_edge(table, side.options), FEWEST_SEEDS)
+    if aim.basin:
+        wanted |= dict.fromkeys(_basin(side), min(target, FEW_SEEDS))
+    wanted |= dict.fromkeys(table.lrs[compared].tolist(), target)
+    return lacking(table, wanted, [_reason(aim, few, target)] if few else [])
+
+
+def _basin(side: Side) -> list[float]:
+    """Learning rates on which the ends of the basins rest; five seeds of them are enough for an interval."""
+    found = np.zeros(len(side.table.lrs), dtype=np.bool_)
+    for metric in side.aim.metrics:
+        found |= bounds_basin(standing(side.table, metric, side.options), side.options)
+    return list(map(float, side.table.lrs[found]))
 
 
 def _lacking(side: Side, level: int) -> Plan:

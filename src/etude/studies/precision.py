@@ -84,7 +84,8 @@ def _find(etude: Etude, aim: Aim, sweeps: Sequence[Sweep]) -> list[Finding]:
 
 def _lay_out(etude: Etude, aim: Aim, study: StoredStudy) -> Page:
     page, sweeps = etude.lay_out(study), study.sweeps
-    added = tuple(found.statement for found in study.findings if found.name == "fresh")
+    fresh = (found.statement for found in study.findings if found.name == "fresh")
+    added = tuple(statement for statement in fresh if statement not in page.answer)
     return replace(
         page,
         answer=(*page.answer, *added),
