@@ -6,6 +6,8 @@ INSTALLED := .venv/.installed
 
 # One thread per process: the tests start processes of their own, and results are compared bit by bit.
 ONE_THREAD := OMP_NUM_THREADS=1
+BOARD = $(ONE_THREAD) $(BIN)/python benchmarks/scoreboard.py
+RUNS := etude-studies/scoreboard
 
 .DELETE_ON_ERROR:
 .PHONY: help study test test-long lint benchmark scoreboard scoreboard-finder truth images clean
@@ -31,8 +33,11 @@ lint: $(INSTALLED)  ## style, format, types, layers
 benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle machine
 	$(BIN)/python benchmarks/run.py
 
-scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; wants two idle cores
-	$(ONE_THREAD) $(BIN)/python benchmarks/scoreboard.py
+scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; about two hours on two idle cores
+	$(BOARD) --worlds cheap,own --seeds 1 --planted 1 --remedies 1 --keep $(RUNS)
+	$(BOARD) --worlds cheap,own --seeds 2 --planted 3 --keep $(RUNS)
+	$(BOARD) --worlds dear --seeds 1 --planted 0 --keep $(RUNS)
+	$(BOARD) --again $(RUNS)
 
 scoreboard-finder: $(INSTALLED)  ## how good the finder's learning rates are, beside other libraries'; a few minutes
 	$(ONE_THREAD) $(BIN)/python benchmarks/finder.py

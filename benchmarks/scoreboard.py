@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("development", "held-out"), default="held-out")
     parser.add_argument("--seeds", type=int, default=5, help="replicates of the sweeps")
     parser.add_argument("--planted", type=int, default=1, help="replicates of the planted faults")
-    parser.add_argument("--remedies", type=int, default=1, help="replicates whose remedies are followed")
+    parser.add_argument("--remedies", type=int, default=0, help="replicates whose remedies are followed")
     parser.add_argument(
         "--worlds", help="only these of the half, by name, or: cheap, dear, own (faults on networks of their own)"
     )
