@@ -145,7 +145,9 @@ CASES: dict[str, Case] = {
     ),
     "frozen": Case((Fault.FROZEN_PARAMETER,), _FROZEN, _BY_LAYER),
     "imbalance": Case((Fault.IMBALANCE,), _LAGGING, _BY_LAYER),
-    "noise-floor": Case((Fault.NOISE_FLOOR,), replace(_FALLING, schedule="constant"), _FORK, _FALLING),
+    "noise-floor": Case(
+        (Fault.NOISE_FLOOR, Fault.BATCH_SIZE, Fault.TOO_HIGH), replace(_FALLING, schedule="constant"), _FORK, _FALLING
+    ),
     "small-batch": Case((Fault.BATCH_SIZE, Fault.NOISE_FLOOR), replace(_LARGER, batch_size=8), _HELD_OUT, _LARGER),
     "overfitting": Case((Fault.OVERFITTING,), _otherwise(data="few"), _HELD_OUT),
     "no-signal": Case((Fault.PLATEAU,), _otherwise(data="unrelated"), _AGREES),
