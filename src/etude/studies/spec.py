@@ -45,7 +45,8 @@ class StudySpec(BaseModel):
             the most that a learning rate gets.
         precision: Width of the interval of the best learning rate that is enough [decades]: runs are then spent where it is
             decided. ``None`` runs every learning rate on every seed.
-        budget: Most runs of such a sweep; ``None`` for no limit but the seeds.
+        budget: Most runs of such a study, all of its arms together but not those that check the choice on fresh seeds; ``None``
+            for no limit but the seeds.
         steps: Horizon [optimizer steps]; ``None`` means ``epochs``, or 500.
         epochs: Horizon in passes over the training data.
         batch_size: Examples per step.
