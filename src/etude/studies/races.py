@@ -144,9 +144,10 @@ def race_table(
     rows: list[tuple[Cell, ...]] = []
     for rank, arm in enumerate(sorted(arms, key=lambda arm: arm.mean), start=1):
         low, high = arm.interval(options.confidence)
+        shown = (None, None) if low < 0 <= min(arm.tuned.min(), arm.held_out.min()) else (low, high)
         basin = forgiving.basins.get(arm.name)
         width = None if basin is None else basin.octaves
-        rows.append((rank, labels[arm.name], arm.lr, arm.mean, low, high, letters[arm.name], width, steps[arm.name]))
+        rows.append((rank, labels[arm.name], arm.lr, arm.mean, *shown, letters[arm.name], width, steps[arm.name]))
     headings = ("rank", "arm", "lr", "loss", "low", "high", "group", "basin", "steps")
     formats = {"rank": "d", "loss": ".4g", "low": ".4g", "high": ".4g", "basin": ".2g", "steps": ".0f"}
     return Table(

@@ -76,7 +76,7 @@ def test_no_interval_of_a_positive_quantity_reaches_below_zero_and_the_caption_s
     assert all(low is None or low >= 0 for low in shown)
     assert bool(notes_on(figure)) == any(low is None for low in shown)
     assert not any("−" in cell["en"] for row in table_behind(figure)[1] for cell in row[2:3])
-    assert not notes_on(replace(figure, positive=False))
+    assert not notes_on(replace(figure, arms=(*arms, Arm("below", -1.0))))
 
 
 def test_a_figure_has_a_slider_of_its_own_only_where_the_page_has_none_for_it(arms: Page) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
+
 from etude.core.message import Message
 from etude.report.figures.parts import Array, Text
 
@@ -38,6 +40,9 @@ class Arm:
 class RaceFigure:
     """A critical-difference figure: one row per arm, the best on top, bars join arms that the seeds do not tell apart.
 
+    Few seeds that scatter give intervals of a loss that reach below zero, where no run is. Such an interval says nothing, and
+    is not shown.
+
     Attributes:
         id: Unique on the page.
         title: Heading.
@@ -49,8 +54,6 @@ class RaceFigure:
         lower_is_better: Whether the smallest value wins.
         log_x: Whether the metric's axis is logarithmic.
         x_limits: Part of the axis to show; ``None`` shows all means and intervals.
-        positive: Whether the metric has no values below zero, as a loss has none. Few seeds that scatter give intervals that
-            reach there all the same; such an interval says nothing, and is not shown.
     """
 
     id: str
@@ -63,7 +66,6 @@ class RaceFigure:
     lower_is_better: bool = True
     log_x: bool = False
     x_limits: tuple[float, float] | None = None
-    positive: bool = True
 
     def __post_init__(self) -> None:
         stray = sorted({i for group in self.groups for i in group} - set(range(len(self.arms))))
@@ -71,11 +73,12 @@ class RaceFigure:
             raise ValueError(f"needs groups of indices below {len(self.arms)} arms, got {stray}: count arms from 0")
 
     def interval(self, arm: Arm) -> tuple[float, float] | None:
-        """The interval that is shown of an arm; ``None`` where there is none that the metric can have."""
+        """The interval that is shown of an arm, if there is one."""
         if arm.low is None or arm.high is None or self.withheld(arm):
             return None
         return arm.low, arm.high
 
     def withheld(self, arm: Arm) -> bool:
         """Whether an arm has an interval that is not shown."""
-        return self.positive and arm.low is not None and arm.low < 0
+        seen = [[a.value] if a.points is None else a.points for a in self.arms]
+        return arm.low is not None and arm.low < 0 <= float(np.nanmin(np.concatenate([np.ravel(own) for own in seen])))
