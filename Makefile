@@ -33,10 +33,9 @@ lint: $(INSTALLED)  ## style, format, types, layers
 benchmark: $(INSTALLED)  ## speed against the tuned PyTorch loop; wants an idle machine
 	$(BIN)/python benchmarks/run.py
 
-scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; about two hours on two idle cores
-	$(BOARD) --worlds cheap,own --seeds 1 --planted 1 --remedies 1 --keep $(RUNS)
-	$(BOARD) --worlds cheap,own --seeds 2 --planted 3 --keep $(RUNS)
-	$(BOARD) --worlds dear --seeds 1 --planted 0 --keep $(RUNS)
+scoreboard: $(INSTALLED)  ## how well runs are diagnosed, beside other tools' rules; about an hour on two idle cores
+	$(BOARD) --worlds cheap,own --seeds 10 --planted 10 --remedies 2 --keep $(RUNS)
+	$(BOARD) --worlds dear --seeds 2 --planted 2 --remedies 1 --keep $(RUNS)
 	$(BOARD) --again $(RUNS)
 
 scoreboard-finder: $(INSTALLED)  ## how good the finder's learning rates are, beside other libraries'; a few minutes
