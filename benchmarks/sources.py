@@ -20,10 +20,7 @@ def noisy_digits(share: float, make_model: Callable[[], nn.Module]) -> Task:
     """Handwritten digits of which a share of the training labels is drawn anew."""
     images = load_images("digits")
     x, y = images.train
-    generator = torch.Generator().manual_seed(1)
-    drawn = torch.rand(len(y), generator=generator) < share
-    labels = torch.where(drawn, torch.randint(10, y.shape, generator=generator), y)
-    return Task(f"digits-noise-{share}", make_model, (x, labels), images.validation)
+    return Task(f"digits-noise-{share}", make_model, (x, _drawn_anew(y, 10, share, 1)), images.validation)
 
 
 def teacher(inputs: int, noise: float, seed: int, make_model: Callable[[], nn.Module]) -> Task:
@@ -58,6 +55,16 @@ def _every_second(pixels: Tensor) -> Tensor:
     return pixels[:, :, ::2, ::2]
 
 
+def _every_third(pixels: Tensor) -> Tensor:
+    return pixels[:, :, 1::3, 1::3]
+
+
+def _drawn_anew(labels: Tensor, classes: int, share: float, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(len(labels), generator=generator) < share
+    return torch.where(drawn, torch.randint(classes, labels.shape, generator=generator), labels)
+
+
 def _clothing(shrink: Callable[[Tensor], Tensor], first: int, count: int, other: int, others: int) -> tuple[Pair, Pair]:
     images = _all_clothing()
     parts = ((images.train, slice(first, first + count)), (images.validation, slice(other, other + others)))
@@ -85,10 +92,13 @@ def fashion(make_model: Callable[[], nn.Module]) -> Task:
 def pooled(side: int, start: int, count: int, noise: float, make_model: Callable[[], nn.Module]) -> Task:
     """Pictures of clothing as means over squares of pixels, so many of them, a share of the labels drawn anew."""
     (x, y), held_out = _clothing(partial(F.avg_pool2d, kernel_size=28 // side), start, count, 2000, 2000)
-    generator = torch.Generator().manual_seed(11)
-    drawn = torch.rand(count, generator=generator) < noise
-    y = torch.where(drawn, torch.randint(10, y.shape, generator=generator), y)
-    return Task(f"pooled-{side}-{noise}", make_model, (x, y), held_out)
+    return Task(f"pooled-{side}-{noise}", make_model, (x, _drawn_anew(y, 10, noise, 11)), held_out)
+
+
+def thirds(noise: float, make_model: Callable[[], nn.Module]) -> Task:
+    """Pictures of clothing, every third pixel of each axis, a share of the training labels drawn anew."""
+    (x, y), held_out = _clothing(_every_third, 45_000, 6000, 4000, 2000)
+    return Task(f"thirds-{noise}", make_model, (x, _drawn_anew(y, 10, noise, 31)), held_out)
 
 
 def friedman(noise: float, make_model: Callable[[], nn.Module]) -> Task:
@@ -142,3 +152,39 @@ def recall(length: int, symbols: int, make_model: Callable[[], nn.Module]) -> Ta
     x = torch.cat([F.one_hot(tokens, symbols), F.one_hot(marked, length).unsqueeze(2), torch.ones(3000, length, 1)], 2)
     x, y = x.unsqueeze(1), tokens[torch.arange(3000), marked]
     return Task(f"recall-{length}", make_model, (x[:2500], y[:2500]), (x[2500:], y[2500:]))
+
+
+def scattered(noise: float, make_model: Callable[[], nn.Module]) -> Task:
+    """Regression on y = sin(2x₁) + x₂x₃ + (0.2 + s|x₄|)ε for four uniform inputs of unit variance, standardized."""
+    generator = torch.Generator().manual_seed(32)
+    x = math.sqrt(3) * (torch.rand(3000, 4, generator=generator) * 2 - 1)
+    spread = 0.2 + noise * x[:, 3].abs()
+    y = torch.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + spread * torch.randn(3000, generator=generator)
+    y = ((y - y.mean()) / y.std()).unsqueeze(1)
+    return Task("scattered", make_model, (x[:2400], y[:2400]), (x[2400:], y[2400:]))
+
+
+def waves(noise: float, make_model: Callable[[], nn.Module]) -> Task:
+    """Regression on y = sin(2x₁) cos(1.5x₂) + x₁/2 + ε for two uniform inputs of unit variance, standardized."""
+    generator = torch.Generator().manual_seed(33)
+    x = math.sqrt(3) * (torch.rand(2500, 2, generator=generator) * 2 - 1)
+    y = torch.sin(2 * x[:, 0]) * torch.cos(1.5 * x[:, 1]) + x[:, 0] / 2 + noise * torch.randn(2500, generator=generator)
+    y = ((y - y.mean()) / y.std()).unsqueeze(1)
+    return Task("waves", make_model, (x[:2000], y[:2000]), (x[2000:], y[2000:]))
+
+
+def shells(classes: int, blur: float, make_model: Callable[[], nn.Module]) -> Task:
+    """Normal points in six dimensions, in equal classes by their distance from the origin, which is read with noise."""
+    generator = torch.Generator().manual_seed(34)
+    x = torch.randn(4000, 6, generator=generator)
+    distance = x.norm(dim=1) + blur * torch.randn(4000, generator=generator)
+    y = distance.argsort().argsort() * classes // 4000
+    return Task(f"shells-{classes}", make_model, (x[:3200], y[:3200]), (x[3200:], y[3200:]))
+
+
+def exclusive(flipped: float, make_model: Callable[[], nn.Module]) -> Task:
+    """Whether two of ten normal inputs have the same sign; a share of the training labels is wrong."""
+    generator = torch.Generator().manual_seed(35)
+    x = torch.randn(4000, 10, generator=generator)
+    y = (x[:, 0] * x[:, 1] > 0).long()
+    return Task("exclusive", make_model, (x[:3200], _drawn_anew(y[:3200], 2, 2 * flipped, 36)), (x[3200:], y[3200:]))

@@ -86,15 +86,22 @@ def report(everything: Sequence[Score]) -> str:
     ]
     lines += ["", "Confusion, first verdicts from the trace alone:", *_confusion(scores)]
     lines += ["", "Confusion, first verdicts with a fork test:", *_confusion([_with_fork(s) for s in scores])]
-    lines += ["", "Score at a realistic mix (80 % healthy; of the sick a third too low or too high, half each):"]
+    lines += ["", *_mixed(scores)]
+    lines += ["", f"{'Other tools, same runs':24} false alarm   low→low  high→high  other→named  any complaint on sick"]
+    lines += [_other_row(name, scores) for name in OTHERS]
+    return "\n".join(lines)
+
+
+def _mixed(scores: Sequence[Score]) -> list[str]:
+    title = "Score at a realistic mix (80 % healthy; of the sick a third too low or too high, half each):"
+    if not _counts(scores, _right, MIX)[1].sum(axis=0).all():
+        return [title, "  cannot be said without runs that are healthy, too low, too high, and sick in other ways"]
+    lines = [title]
     answers: dict[str, Hit] = {"from the trace alone": _right, "with a fork test": _right_forked}
     for name, right in answers.items():
         low, high = _interval(scores, right, MIX)
         lines.append(f"  {name:24} {_share(scores, right, MIX):.1%}  [{low:.1%}, {high:.1%}]")
-    lines += [f"  {'always ' + fault:24} {MIX[truth]:.1%}" for fault, truth in TRIVIAL.items()]
-    lines += ["", f"{'Other tools, same runs':24} false alarm   low→low  high→high  other→named  any complaint on sick"]
-    lines += [_other_row(name, scores) for name in OTHERS]
-    return "\n".join(lines)
+    return [*lines, *(f"  {'always ' + fault:24} {MIX[truth]:.1%}" for fault, truth in TRIVIAL.items())]
 
 
 def cluster_interval(hits: Array, runs: Array, weights: Array) -> tuple[float, float]:
@@ -159,6 +166,8 @@ def _named(score: Score) -> bool:
 
 
 def _row(name: str, scores: Sequence[Score], hit: Hit, aim: str) -> str:
+    if not scores:
+        return f"{name:48} no runs"
     low, high = _interval(scores, hit, ALL)
     share, worlds = _share(scores, hit, ALL), len({s.world for s in scores})
     return f"{name:48} {share:6.1%}  [{low:.1%}, {high:.1%}]  of {len(scores):4} in {worlds:2} worlds  {aim}"

@@ -1,4 +1,4 @@
-"""The tasks on which the diagnosis is tried: half of them to choose thresholds on, half to report on."""
+"""The tasks on which the diagnosis is tried: some to choose thresholds on, some to report on, and some to check."""
 
 from __future__ import annotations
 
@@ -11,15 +11,31 @@ from typing import Literal, TypeAlias, final
 import numpy as np
 import torch
 from nets import RowRNN, RowTransformer, three_layer_cnn
-from sources import arm, digits, fashion, friedman, mixture, noisy_digits, pooled, recall, spirals, teacher
+from sources import (
+    arm,
+    digits,
+    exclusive,
+    fashion,
+    friedman,
+    mixture,
+    noisy_digits,
+    pooled,
+    recall,
+    scattered,
+    shells,
+    spirals,
+    teacher,
+    thirds,
+    waves,
+)
 
 from etude.core.rule import Rule
 from etude.tasks.models import cnn, gru, mlp
 from etude.tasks.task import Task
 from etude.training.gradients.explicit import explicit_gradients
-from etude.training.rules import SGD, Adam, AdamW, RMSprop
+from etude.training.rules import SGD, Adam, AdamW, NAdam, RMSprop
 
-Half: TypeAlias = Literal["development", "held-out"]
+Half: TypeAlias = Literal["development", "held-out", "check"]
 HALF_DECADE = math.sqrt(10)
 
 
@@ -69,6 +85,8 @@ def _on(name: str, make: Callable[[], Task], rule: Rule, shape: tuple[int, int],
 
 def worlds(half: Half) -> tuple[World, ...]:
     """The worlds of a half."""
+    if half == "check":
+        return check()
     return (*development(), *once_held_out()) if half == "development" else held_out()
 
 
@@ -182,6 +200,29 @@ def held_out() -> tuple[World, ...]:
         on("recall-gru", partial(other, 8, partial(gru, 1, 10, 8, 40)), Adam(), (50, 300), (1e-6, 0.018)),
         on("recall-elman", partial(recall, 4, 8, partial(RowRNN, 10, 40, 8)), heavy, (50, 400), (1e-5, 0.09)),
         on("recall-transformer", partial(other, 8, tokens), Adam(beta2=0.98), (50, 250), (1e-6, 0.009)),
+    )
+
+
+def check() -> tuple[World, ...]:
+    """Worlds to check with after rules had been withdrawn because of the held-out ones: sweeps only, many of noisy data."""
+    on = _on
+    wide, waved = partial(mlp, 81, (256,), 10), partial(mlp, 2, (64, 64), 1)
+    deep, narrow = partial(mlp, 64, (56,) * 4, 10, "silu"), partial(mlp, 4, (48, 48), 1, "tanh")
+    near = SGD(momentum=0.95, nesterov=True)
+    return (
+        on("thirds-sgd", partial(thirds, 0.0, wide), SGD(), (128, 300), (1e-4, 0.3)),
+        on("thirds-noise-adam", partial(thirds, 0.25, wide), Adam(), (64, 300), (1e-6, 0.003)),
+        on("digits-nadam", partial(digits, deep), NAdam(), (32, 350), (1e-6, 0.003)),
+        on("scattered-adamw", partial(scattered, 1.0, narrow), AdamW(weight_decay=0.1), (128, 350), (1e-6, 0.01)),
+        on("waves-sgd", partial(waves, 0.1, waved), SGD(momentum=0.9), (16, 500), (1e-5, 0.01)),
+        on(
+            "shells-adam",
+            partial(shells, 4, 0.3, partial(mlp, 6, (64, 64), 4, "gelu")),
+            Adam(),
+            (256, 250),
+            (1e-6, 0.006),
+        ),
+        on("exclusive-nesterov", partial(exclusive, 0.15, partial(mlp, 10, (96,), 2)), near, (96, 450), (1e-5, 0.03)),
     )
 
 

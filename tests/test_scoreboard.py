@@ -62,8 +62,8 @@ def test_labels_follow_the_results_of_a_sweep(board: Any) -> None:
 
 def test_every_half_has_worlds_of_its_own_and_every_fault_a_healthy_twin(board: Any) -> None:
     worlds, cases, own = other("worlds"), other("cases"), other("own")
-    names = {half: {world.name for world in worlds.worlds(half)} for half in ("development", "held-out")}
-    assert not names["development"] & names["held-out"]
+    names = {half: {world.name for world in worlds.worlds(half)} for half in ("development", "held-out", "check")}
+    assert len(set.union(*names.values())) == sum(map(len, names.values()))
     found = [*cases.planted(worlds.worlds("held-out")[0], 0)]
     found += [case for family in own.families("held-out") for case in family(0)]
     assert len({(case.world, case.kind) for case in found}) == len(found)
@@ -168,6 +168,23 @@ def test_the_report_counts(board: Any) -> None:
     assert " 10.0%" in alone
     assert " 0.0%" in forked
     assert "always too low" in text
+
+
+def test_the_check_has_sweeps_of_cheap_worlds_alone_and_its_report_does_without_the_rest(board: Any) -> None:
+    jobs = board.jobs_of("check", seeds=2, plants=1, treated=0)
+    assert len(jobs) == 2 * len(other("worlds").worlds("check"))
+    assert all(job.name.startswith("sweeps-") for job in jobs)
+    assert not any(world.dear for world in other("worlds").worlds("check"))
+    none = {name: list[str]() for name in other("others").OTHERS}
+    truths = {"ok": "healthy", "low": "too_low", "high": "diverging"}
+    scores = [
+        other("tables").Score(world, "k", truth, 0.1, 0, [said], True, [said], True, none)
+        for world in "vw"
+        for truth, said in truths.items()
+    ]
+    lines = [line for line in other("tables").report(scores).splitlines() if not line.startswith("none")]
+    assert [line.split()[-2:] for line in lines if line.startswith("other faults")] == 4 * [["no", "runs"]]
+    assert any("cannot be said" in line for line in lines)
 
 
 def test_a_nan_silences_the_rule_of_olmo_as_long_as_it_is_in_the_window(board: Any) -> None:
