@@ -225,20 +225,16 @@ def test_a_descent_that_comes_late_is_too_high_only_where_the_loss_had_gone_up(h
     assert first(healthy.record(overshoots, {"train_loss": up})).fault is Fault.TOO_HIGH
 
 
-def test_overshooting_is_too_high_where_the_loss_went_up_again_or_probes_end_far_up_the_other_wall(
-    healthy: Any,
-) -> None:
+def test_overshooting_is_too_high_where_the_loss_went_up_again_and_not_where_it_stands_still(healthy: Any) -> None:
     overshoots = {"alignment": -0.5 + 0.1 * healthy.rng.normal(size=STEPS), "update_ratio": np.full(STEPS, 0.05)}
-
-    def said(curve: Array, q: float) -> Diagnosis:
-        probes = {"probe_slope": -np.ones(POINTS), "probe_curvature": np.full(POINTS, q / 2)}
-        return first(healthy.record(overshoots, {"train_loss": curve, "validation_loss": curve} | probes))
-
     stalled = np.append(2.3, np.full(POINTS - 1, 0.7))
     swung = stalled + np.where(np.arange(POINTS) % 3 == 1, 0.2, 0.0)
-    assert not said(stalled, 1.2).accuses
-    assert (said(stalled, 1.8).fault, said(swung, 1.2).fault) == (Fault.TOO_HIGH, Fault.TOO_HIGH)
-    assert said(swung, 1.2).symptom.key == "diagnosis.too_high.swung"
+
+    def said(curve: Array) -> Diagnosis:
+        return first(healthy.record(overshoots, {"train_loss": curve, "validation_loss": curve}))
+
+    assert not said(stalled).accuses
+    assert said(swung).symptom.key == "diagnosis.too_high.swung"
 
 
 def test_gradients_that_agree_accuse_nobody_whose_probes_feel_the_curvature(healthy: Any) -> None:
@@ -352,7 +348,7 @@ def test_no_verdict_denies_an_earlier_one(healthy: Any) -> None:
     high = faults(healthy.record({"loss": loss, "alignment": -np.abs(healthy.per_step["alignment"])}, flat))
     assert high == [Fault.TOO_HIGH, Fault.DEAD_UNITS]
     aligned = 0.6 + 0.1 * healthy.rng.normal(size=STEPS)
-    low = {"train_loss": 2.3 * (1 - 0.5 * healthy.places / STEPS), "saturated/1": np.linspace(0, 0.9, POINTS)}
+    low = {"train_loss": 2.3 * (1 - 0.1 * healthy.places / STEPS), "saturated/1": np.linspace(0, 0.9, POINTS)}
     told = faults(healthy.record({"alignment": aligned}, low))
     assert told[0] is Fault.SATURATED  # which asks for a lower η
     assert Fault.TOO_LOW not in told

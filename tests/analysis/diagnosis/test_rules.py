@@ -221,6 +221,14 @@ def test_a_saturated_layer_is_told_the_spread_of_a_normal_pre_activation(healthy
     silent(healthy.record(None, {"saturated/1": np.full(POINTS, 0.3)}), Fault.SATURATED)
 
 
+def test_a_layer_that_saturated_while_training_counts_only_where_nothing_was_learned(healthy: Any) -> None:
+    saturating = {"saturated/1": np.linspace(0, 0.9, POINTS)}
+    half = {"train_loss": 2.3 * (1 - 0.5 * healthy.places / STEPS)}
+    nothing = {"train_loss": 2.3 * (1 - 0.1 * healthy.places / STEPS)}
+    silent(healthy.record(None, saturating | half), Fault.SATURATED)
+    assert verdict(healthy.record(None, saturating | nothing), Fault.SATURATED).remedy.lr_factor < 1
+
+
 # ── Layers, clipping, time, rotation, batches, overfitting ───────────────────────────────────────────────────────────
 
 

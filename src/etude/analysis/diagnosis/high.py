@@ -7,7 +7,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from etude.analysis.diagnosis.diverging import diverging
 from etude.analysis.diagnosis.evidence import Evidence
-from etude.analysis.diagnosis.floor import rises
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 from etude.core.trace import Array
@@ -24,8 +23,6 @@ FEW = 5
 ROSE = 1.2
 RESOLVED = 5.0
 LATE, RISEN = 0.6, 0.25
-STALLED, FAR_WALL, SWINGS = 0.1, 1.5, 0.15
-"""Good runs at the upper end of their basin stall and overshoot, too: with q up to 1.3 where much of the loss is left."""
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
@@ -36,13 +33,13 @@ def too_high(e: Evidence) -> Diagnosis | None:
     against the last update (t < −3) and the median update ratio is above 0.01. *Damaged*: at least three quarters of the
     units of a layer died while training, or the loss had shot beyond 2 L₀ and a fifth of it is left. *Learned late*: three
     fifths of the descent came on the last two thirds of the way, after large updates that overshot and losses that rose by a
-    quarter of it. *Overshooting*: a fifth of the loss is left, fresh gradients point against the last update, the median
-    update ratio is above 0.01; and the evaluated loss has risen by a quarter of its descent in all, or falls no more (G < 0.1)
-    and either line probes end far up the other wall (q > 1.5) or late rises add up to 0.15 of the descent.
+    quarter of it. *Swung*: a fifth of the loss is left, fresh gradients point against the last update, the median update ratio
+    is above 0.01, and the evaluated loss has risen by a quarter of its descent in all. A run that overshoots and stands still
+    is not accused: that is how training at a constant learning rate ends in noise.
     """
     if e.start is None or len(e.loss) == 0 or e.born_dead:
         return None
-    for look in (_exploded, _learned_nothing, _damaged, _learned_late, _overshooting):
+    for look in (_exploded, _learned_nothing, _damaged, _learned_late, _swung):
         found = look(e)
         if found is not None:
             symptom, began, confidence = found
@@ -102,25 +99,14 @@ def _damaged(e: Evidence) -> _Found | None:
     return None
 
 
-def _overshooting(e: Evidence) -> _Found | None:
-    aligned, gain, ratio = e.alignment(), e.gain, e.step("update_ratio")
-    if aligned is None or gain is None or ratio is None or e.progress is None:
+def _swung(e: Evidence) -> _Found | None:
+    aligned, ratio = e.alignment(), e.step("update_ratio")
+    if aligned is None or ratio is None or e.progress is None or e.risen is None:
         return None
     long = float(np.nanmedian(ratio[e.plateau]))
-    if e.progress > LEFT_OVER or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO:
+    if e.progress > LEFT_OVER or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO or e.risen < RISEN:
         return None
-    if e.risen is not None and e.risen > RISEN:
-        return Message("diagnosis.too_high.swung", {"share": e.risen, "ratio": long}), 0, Confidence.LIKELY
-    if gain[0] > STALLED or not (_beyond_the_bottom(e) or (e.q is None and e.evaluated is None)):
-        return None
-    low, high = aligned.interval()
-    values: dict[str, Value] = {"cosine": aligned.mean, "low": low, "high": high, "ratio": long}
-    return Message("diagnosis.too_high.overshooting", values), 0, Confidence.POSSIBLE
-
-
-def _beyond_the_bottom(e: Evidence) -> bool:
-    """Whether line probes end well up the far wall, or the evaluated losses go up and down."""
-    return bool(e.q is not None and e.q[0] > FAR_WALL) or (rises(e) or 0.0) > SWINGS
+    return Message("diagnosis.too_high.swung", {"share": e.risen, "ratio": long}), 0, Confidence.LIKELY
 
 
 def _learned_late(e: Evidence) -> _Found | None:

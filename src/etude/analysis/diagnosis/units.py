@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from etude.analysis.diagnosis.evidence import BORN_DEAD, Evidence
-from etude.analysis.diagnosis.high import DEAD
+from etude.analysis.diagnosis.high import DEAD, NO_PROGRESS
 from etude.analysis.diagnosis.verdict import Confidence, Diagnosis, Fault, Remedy
 from etude.core.message import Message, Value
 
@@ -47,7 +47,10 @@ def dead_units(e: Evidence) -> Diagnosis | None:
 
 
 def saturated(e: Evidence) -> Diagnosis | None:
-    r"""D16. More than half of the activations of a layer lie on a flat end of tanh or sigmoid, and the run suffers.
+    r"""D16. More than half of the activations of a layer lie on a flat end of tanh or sigmoid.
+
+    Units that saturated while training count only where nothing was learned, L_T > 0.8 L₀: runs on noisy labels have been seen
+    to end well with most of a layer saturated.
 
     The remedy takes the pre-activations for normal, so a share p beyond ±2.09 means a standard deviation of
     :math:`2.09 / \Phi^{-1}(1 - p/2)`, and divides by it.
@@ -59,7 +62,7 @@ def saturated(e: Evidence) -> Diagnosis | None:
     worst = max(known, key=lambda name: known[name])
     share, first = known[worst], float(np.nan_to_num(layers[worst][0]))
     born = first > SATURATED / 2
-    if share <= SATURATED or not (born or e.suffers):
+    if share <= SATURATED or not (born or (e.progress is not None and e.progress < NO_PROGRESS)):
         return None
     spread = FLAT / float(ndtri(1 - min(share, 0.999) / 2))
     values: dict[str, Value] = {"layer": worst, "share": share, "first": first}
