@@ -167,6 +167,7 @@ def test_default_linear_layers_with_relu_vanish_over_twenty_layers_and_the_gain_
     silent(healthy.record(None, profile("delta", 3, 0.395) | slow()), Fault.VANISHING)
     silent(healthy.record(None, profile("delta", 20, 0.02) | slow()), Fault.VANISHING)
     silent(healthy.record(None, profile("delta", 20, 0.395)), Fault.VANISHING)  # it has learned everything
+    silent(healthy.record(None, profile("delta", 5, 0.526) | slow()), Fault.VANISHING)  # SiLU, as PyTorch draws it
 
 
 @pytest.mark.parametrize("slope", [-0.5, 0.5])
