@@ -149,7 +149,7 @@ def _of_several(name: str, etude: Etude, arms: Sequence[_Again]) -> Finding:
     }
     return Finding(
         name,
-        Message("fresh.race.question"),
+        Message("fresh.race.question", {"first": arms[0].name, "others": len(arms) - 1}),
         verdict,
         Message(f"fresh.race.{kind}", values),
         best.mean,
