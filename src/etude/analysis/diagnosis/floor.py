@@ -34,7 +34,7 @@ def noise_floor(e: Evidence) -> Diagnosis | None:
         values: dict[str, Value] = {"share": spared.value, "low": spared.low, "high": spared.high}
         values |= {"factor": 1 / float(e.run.fork.factors.min()), "steps": e.run.fork.steps}
         return _held_up(Message("diagnosis.noise_floor.symptom", values), spared.value, spared, e.run.fork.step)
-    share = rises(e)
+    share = _rises(e)
     acquitted = spared is not None and spared.high < WORTH
     if share is None or share < RISES or not e.suffers or acquitted:
         return None
@@ -67,7 +67,7 @@ def _held_up(symptom: Message, share: float, fork: Reading | None = None, began:
     )
 
 
-def rises(e: Evidence) -> float | None:
+def _rises(e: Evidence) -> float | None:
     """What the rises of the evaluated loss add up to on the last two thirds, as a share of the descent.
 
     The lower of two shares where there is a held-out loss, so that chance among few examples counts once.

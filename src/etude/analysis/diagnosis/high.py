@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -23,6 +25,8 @@ FEW = 5
 ROSE = 1.2
 RESOLVED = 5.0
 LATE, RISEN = 0.6, 0.25
+MUCH, LITTLE = 0.1, 0.3
+"""Factors by which η is lowered: a decade where harm was done, half of one where the run learned or may have."""
 
 
 def too_high(e: Evidence) -> Diagnosis | None:
@@ -42,22 +46,25 @@ def too_high(e: Evidence) -> Diagnosis | None:
     for look in (_exploded, _learned_nothing, _damaged, _learned_late, _swung):
         found = look(e)
         if found is not None:
-            symptom, began, confidence = found
-            factor = 0.3 if confidence is Confidence.POSSIBLE or symptom.key.endswith("swung") else 0.1
+            divide: dict[str, Value] = {"factor": 1 / found.factor}
             return Diagnosis(
                 fault=Fault.TOO_HIGH,
-                symptom=symptom,
-                confidence=confidence,
-                remedy=Remedy(Message("diagnosis.too_high.remedy", {"factor": 1 / factor}), lr_factor=factor),
-                falsifier=Message("diagnosis.too_high.falsifier", {"factor": 1 / factor}),
-                began=began,
+                symptom=found.symptom,
+                confidence=found.confidence,
+                remedy=Remedy(Message("diagnosis.too_high.remedy", divide), lr_factor=found.factor),
+                falsifier=Message("diagnosis.too_high.falsifier", divide),
+                began=found.began,
                 estimate=e.progress,
                 details={"peak": _peak(e)},
             )
     return None
 
 
-_Found = tuple[Message, int, Confidence]
+class _Found(NamedTuple):
+    symptom: Message
+    began: int
+    confidence: Confidence
+    factor: float = MUCH
 
 
 def _exploded(e: Evidence) -> _Found | None:
@@ -68,7 +75,7 @@ def _exploded(e: Evidence) -> _Found | None:
     learned = len(before) > EARLY * e.steps and _lowest(before) < (1 - NO_PROGRESS) * e.start
     if learned:
         return None
-    return Message("diagnosis.too_high.exploded", {"step": bad}), _first_above(e, SHOT_UP), Confidence.CERTAIN
+    return _Found(Message("diagnosis.too_high.exploded", {"step": bad}), _first_above(e, SHOT_UP), Confidence.CERTAIN)
 
 
 def _learned_nothing(e: Evidence) -> _Found | None:
@@ -81,9 +88,11 @@ def _learned_nothing(e: Evidence) -> _Found | None:
     rose = peak > ROSE and (peak - 1) * abs(e.start or 0.0) > RESOLVED * e.noise / np.sqrt(FEW)
     if not (rose or dead > DEAD or overshoots) or (aligned is not None and aligned.t > -OVERSHOOTS_T):
         return None
-    confidence = Confidence.LIKELY if overshoots or dead > DEAD else Confidence.POSSIBLE
+    sure = overshoots or dead > DEAD
     values: dict[str, Value] = {"start": e.start or 0.0, "end": e.end or 0.0, "peak": peak}
-    return Message("diagnosis.too_high.learned_nothing", values), _first_above(e, ROSE), confidence
+    symptom = Message("diagnosis.too_high.learned_nothing", values)
+    confidence, factor = (Confidence.LIKELY, MUCH) if sure else (Confidence.POSSIBLE, LITTLE)
+    return _Found(symptom, _first_above(e, ROSE), confidence, factor)
 
 
 def _damaged(e: Evidence) -> _Found | None:
@@ -92,10 +101,10 @@ def _damaged(e: Evidence) -> _Found | None:
     peak, dead = _peak(e), _died(e)
     if dead > DEAD and e.dead is not None and e.suffers:
         values: dict[str, Value] = {"layer": e.dead[0], "dead": dead, "peak": peak}
-        return Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY
+        return _Found(Message("diagnosis.too_high.died", values), _death(e), Confidence.LIKELY)
     if peak > SHOT_UP and e.progress is not None and e.progress < 0.8:
         values = {"peak": peak, "start": e.start or 0.0, "end": e.end or 0.0}
-        return Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY
+        return _Found(Message("diagnosis.too_high.shot_up", values), _first_above(e, SHOT_UP), Confidence.LIKELY)
     return None
 
 
@@ -106,7 +115,7 @@ def _swung(e: Evidence) -> _Found | None:
     long = float(np.nanmedian(ratio[e.plateau]))
     if e.progress > LEFT_OVER or aligned.t > OVERSHOOTS_T or long < LARGE_RATIO or e.risen < RISEN:
         return None
-    return Message("diagnosis.too_high.swung", {"share": e.risen, "ratio": long}), 0, Confidence.LIKELY
+    return _Found(Message("diagnosis.too_high.swung", {"share": e.risen, "ratio": long}), 0, Confidence.LIKELY, LITTLE)
 
 
 def _learned_late(e: Evidence) -> _Found | None:
@@ -120,7 +129,7 @@ def _learned_late(e: Evidence) -> _Found | None:
         return None
     low, high = aligned.interval()
     values: dict[str, Value] = {"gain": gain[0], "cosine": aligned.mean, "low": low, "high": high}
-    return Message("diagnosis.too_high.learned_late", values), 0, Confidence.LIKELY
+    return _Found(Message("diagnosis.too_high.learned_late", values), 0, Confidence.LIKELY)
 
 
 def _first_not_finite(e: Evidence) -> int | None:

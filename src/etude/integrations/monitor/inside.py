@@ -85,16 +85,7 @@ class Inside:
         watch, self._depth = self._depth, None
         if watch is None or not self.examples:
             return {}
-        profile = watch.profile()
-        activation, delta = profile.activation_growth, profile.delta_growth
-        return {
-            **{f"activation_rms/{n}": v for n, v in zip(profile.layers, profile.activations, strict=True)},
-            **{f"delta_rms/{n}": v for n, v in zip(profile.layers, profile.deltas, strict=True)},
-            "activation_slope": activation.rate,
-            "activation_slope_error": activation.error,
-            "delta_slope": delta.rate,
-            "delta_slope_error": delta.error,
-        }
+        return dict(watch.profile().columns())
 
     def end(self) -> Numbers:
         """End the reading; shares of dead and saturated units, if enough examples were seen to tell."""

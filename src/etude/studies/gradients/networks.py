@@ -24,7 +24,6 @@ TIMES = 32
 """Time steps of the recurrent network at most."""
 
 HIDDEN = 32
-RECURRENT: tuple[Init, ...] = ("default", "orthogonal", 1.5)
 
 CLIP_NORM, CLIP_VALUE = 1.0, 0.1
 """Where remedies clip. The norm of 1 is what practice takes; an entry of 0.1 is about a hundred times a healthy one here."""

@@ -51,15 +51,6 @@ class DepthProfile:
         x, y = probe_examples(point, self.examples)
 
         def read(module: nn.Module, _row: int) -> dict[str, float]:
-            profile = depth_profile(module, lambda: point.task.loss(module(x), y))
-            activation, delta = profile.activation_growth, profile.delta_growth
-            return {
-                **{f"activation_rms/{n}": v for n, v in zip(profile.layers, profile.activations, strict=True)},
-                **{f"delta_rms/{n}": v for n, v in zip(profile.layers, profile.deltas, strict=True)},
-                "activation_slope": activation.rate,
-                "activation_slope_error": activation.error,
-                "delta_slope": delta.rate,
-                "delta_slope_error": delta.error,
-            }
+            return depth_profile(module, lambda: point.task.loss(module(x), y)).columns()
 
         return look(point, read)

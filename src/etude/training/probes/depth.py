@@ -46,6 +46,18 @@ class Profile:
         """
         return log_growth(self.deltas[:-1])
 
+    def columns(self) -> dict[str, float]:
+        """What a trace holds of it, as ``measures.DepthProfile`` says."""
+        activation, delta = self.activation_growth, self.delta_growth
+        return {
+            **{f"activation_rms/{name}": rms for name, rms in zip(self.layers, self.activations, strict=True)},
+            **{f"delta_rms/{name}": rms for name, rms in zip(self.layers, self.deltas, strict=True)},
+            "activation_slope": activation.rate,
+            "activation_slope_error": activation.error,
+            "delta_slope": delta.rate,
+            "delta_slope_error": delta.error,
+        }
+
 
 def depth_profile(module: nn.Module, loss: Callable[[], Tensor]) -> Profile:
     r"""Measure activations and pre-activation gradients at every layer, by one forward and one backward pass.
